@@ -1,0 +1,49 @@
+/**
+ * A revision is one deployment's running copy of one component: `<version>~<deployment id>`, e.g.
+ * `v1.2.0~1763673600-3f2a9c1b22aa`. The version alone would not do: the same version can be deployed twice.
+ */
+export type RevisionId = string;
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One revision's part of a route's traffic. */
+export interface Share {
+  readonly revision: RevisionId;
+  /** Whole percent, 0 to 100. */
+  readonly percent: number;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** How a route's traffic is divided. The percents of a split add up to 100, or it is empty (no version serves yet). */
+export type Split = readonly Share[];
+
+/**
+ * Cumulative since the router first saw the revision (they survive weight changes; a router restart resets them to zero,
+ * which readers detect as a decrease). Counted when the response ended or the attempt failed.
+ */
+export interface Counters {
+  readonly requests: number;
+  /** Responses with status 500 to 599, and requests that got no response from the revision (refused, reset, timed out). */
+  readonly errors: number;
+  /** Requests under way now. */
+  readonly inFlight: number;
+  /** Sum of all request durations, milliseconds. */
+  readonly durationSumMs: number;
+  /** Upper edges in milliseconds, rising by at most 5 % each. */
+  readonly latencyEdgesMs: readonly number[];
+  /** Counts per edge, one more than there are edges: the last one is above the highest edge. Not cumulative over edges. */
+  readonly latencyCounts: readonly number[];
+}
+
+export const percentOf = (split: Split, revision: RevisionId): number =>
+  split.find((share) => share.revision === revision)?.percent ?? 0;
+
+/** Same revisions at the same percents, whatever their order. Endpoints are not compared. */
+export function sameWeights(a: Split, b: Split): boolean {
+  const serving = (split: Split) => split.filter((share) => share.percent > 0);
+  const [left, right] = [serving(a), serving(b)];
+  return left.length === right.length && left.every((share) => percentOf(b, share.revision) === share.percent);
+}

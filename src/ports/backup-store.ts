@@ -1,0 +1,25 @@
+/** Where backups lie. A backup without its manifest does not exist; the manifest is written last. */
+import type { BackupManifest } from "../domain/backup.ts";
+
+export interface StoredObject {
+  readonly location: string;
+  readonly sizeBytes: number;
+  /** Hex, computed over what was sent. */
+  readonly sha256: string;
+}
+
+export interface BackupStore {
+  readonly kind: string;
+  readonly name: string;
+  /** Durable when it resolves (fsync or the store's acknowledgement); nothing is left behind when it rejects. */
+  put(key: string, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<StoredObject>;
+  /** Reads what is stored. Throws BACKUP_UNKNOWN where there is nothing. */
+  get(key: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  putManifest(manifest: BackupManifest, signal: AbortSignal): Promise<void>;
+  /** All existing backups, newest first. */
+  list(signal: AbortSignal): Promise<readonly BackupManifest[]>;
+  /** The manifest first, then the object: a crash between the two leaves rubbish, never a backup that lies. */
+  remove(id: string, signal: AbortSignal): Promise<void>;
+  /** Free bytes, where that can be known. */
+  freeBytes(signal: AbortSignal): Promise<number | undefined>;
+}

@@ -1,0 +1,162 @@
+/**
+ * The ledger: lock, lease, fence, approvals, messages, events, outbox and records of all environments, in one place with
+ * transactions. Two stores implement it (PostgreSQL; memory for simulation) and pass one contract suite. Every decision in it
+ * is a pure function of `domain/` (lock.ts, approval.ts, events.ts); the store only makes reading, deciding and writing atomic.
+ *
+ * Times are the ledger's own clock (the database's), one clock for all machines.
+ */
+import type { Attempt } from "../domain/attempt.ts";
+import type { Approval, ApprovalVote } from "../domain/approval.ts";
+import type { DeploymentEvent, NewEvent } from "../domain/events.ts";
+import type { Json } from "../domain/json.ts";
+import type { Notification } from "../domain/notification.ts";
+import type { Outcome } from "../domain/outcome.ts";
+
+export interface DeploymentRow {
+  readonly id: string;
+  readonly project: string;
+  readonly environment: string;
+  readonly kind: "deploy" | "rollback";
+  readonly version: string;
+  readonly commit: string;
+  readonly startedBy: string;
+  readonly createdAtMs: number;
+  /** `running` until an outcome is written; `waiting` while it waits for people. */
+  readonly state: "running" | "waiting" | "cancelling" | "quarantined" | "ended";
+  readonly outcome: Outcome | null;
+  readonly endedAtMs: number | null;
+  /** The number of the execution attempt in charge; 0 before the first. */
+  readonly attempt: number;
+  readonly executor: ExecutorRow | null;
+  /** What the flow was started with. */
+  readonly input: Json;
+  readonly applicationVersion: string;
+  readonly cancelRequested: { readonly by: string; readonly reason: string; readonly atMs: number } | null;
+}
+
+export interface ExecutorRow {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly heartbeatAtMs: number;
+  /** The heartbeat is older than the lease, by the ledger's clock. */
+  readonly expired: boolean;
+}
+
+export interface LockRow {
+  readonly environment: string;
+  readonly deploymentId: string;
+  readonly attempt: number;
+  readonly heldBy: string;
+  readonly sinceMs: number;
+  /** `manual` is a lock a person took with `sluice lock`. */
+  readonly kind: "deployment" | "manual";
+  readonly reason: string;
+}
+
+export type LockResult =
+  | { readonly kind: "acquired"; readonly attempt: Attempt }
+  | { readonly kind: "busy"; readonly holder: LockRow };
+
+/** The version an environment serves: what a rollback returns to (X6). Written only after traffic was read back. */
+export interface ServingRow {
+  readonly environment: string;
+  readonly deploymentId: string;
+  readonly version: string;
+  readonly commit: string;
+  readonly sinceMs: number;
+  /** What the rollback needs to start it again: components, artifacts, run specs, by reference. */
+  readonly detail: Json;
+}
+
+export interface OutboxRow {
+  readonly key: string;
+  readonly deploymentId: string;
+  readonly channel: string;
+  readonly notification: Notification;
+  readonly attempts: number;
+  readonly lastError: string | null;
+  readonly deliveredAtMs: number | null;
+}
+
+export interface Ledger {
+  /** UUID made with the ledger; part of every fencing token. */
+  readonly id: string;
+
+  now(): Promise<number>;
+
+  /** Inserts the deployment under the first free id of `id`, `id-2`, `id-3` …; returns the row. */
+  createDeployment(
+    row: Omit<DeploymentRow, "state" | "outcome" | "endedAtMs" | "attempt" | "executor" | "createdAtMs" | "cancelRequested">,
+  ): Promise<DeploymentRow>;
+  deployment(id: string): Promise<DeploymentRow | undefined>;
+  /** Newest first. */
+  deployments(filter: {
+    readonly project?: string;
+    readonly environment?: string;
+    readonly unfinished?: boolean;
+    readonly limit?: number;
+  }): Promise<readonly DeploymentRow[]>;
+  setState(id: string, state: "running" | "waiting" | "cancelling" | "quarantined", attempt: Attempt): Promise<void>;
+  /** Writes the outcome once; a second, different outcome is refused (outcomes latch). */
+  finish(id: string, outcome: Outcome, attempt: Attempt): Promise<void>;
+
+  /**
+   * A new execution attempt takes charge of the deployment: the environment's next number, this executor, lease begun. If the
+   * deployment holds the lock, the lock follows. From now on writes of the attempt before are refused (STALE_ATTEMPT).
+   */
+  beginAttempt(id: string, executor: { readonly id: string; readonly host: string; readonly pid: number }): Promise<Attempt>;
+  /** Renews the lease; tells what has arrived. Rejects with STALE_ATTEMPT when another attempt is in charge. */
+  heartbeat(id: string, attempt: Attempt, leaseMs: number): Promise<{ readonly cancelRequested: DeploymentRow["cancelRequested"] }>;
+  /** Throws STALE_ATTEMPT unless `attempt` is in charge of its deployment. Called just before every effect. */
+  assertInCharge(attempt: Attempt): Promise<void>;
+  /** Gives up charge without ending, so that another process need not wait for the lease to run out. */
+  release(id: string, attempt: Attempt): Promise<void>;
+
+  acquireLock(environment: string, attempt: Attempt, heldBy: string): Promise<LockResult>;
+  /** A lock that a person takes, e.g. during an incident. */
+  acquireManualLock(environment: string, by: string, reason: string): Promise<LockResult>;
+  /** No-op where the deployment does not hold it. */
+  releaseLock(environment: string, attempt: Attempt): Promise<void>;
+  /** By hand; audited. Returns what was released. */
+  forceUnlock(environment: string, by: string, reason: string): Promise<LockRow | undefined>;
+  lock(environment: string): Promise<LockRow | undefined>;
+  locks(): Promise<readonly LockRow[]>;
+
+  /** The approval row, the event and the message that wakes the flow, in one transaction. */
+  recordApproval(deploymentId: string, vote: ApprovalVote): Promise<Approval>;
+  approvals(deploymentId: string): Promise<readonly Approval[]>;
+
+  /** Cancel, pause, promote …: stored, then delivered to the flow by the process in charge. Cancel also sets the row's flag. */
+  post(deploymentId: string, topic: string, message: Json, key: string): Promise<void>;
+  requestCancel(deploymentId: string, by: string, reason: string): Promise<void>;
+  undeliveredMessages(deploymentId: string): Promise<readonly { readonly key: string; readonly topic: string; readonly message: Json }[]>;
+  markDelivered(key: string): Promise<void>;
+
+  /** Appends to the deployment's story; a repeated (deployment, step, attempt, phase, key) is dropped. Hash-chained. */
+  append(event: NewEvent, attempt: Attempt | null): Promise<void>;
+  /** In order, after `afterSeq`. Sequence numbers rise per deployment from 1, without gaps. */
+  events(deploymentId: string, afterSeq: number, limit?: number): Promise<readonly DeploymentEvent[]>;
+  /** Events that belong to no deployment (unlock by hand, lock take-over): the environment's audit trail. */
+  audit(filter: { readonly environment?: string; readonly limit?: number }): Promise<readonly DeploymentEvent[]>;
+
+  serving(environment: string): Promise<ServingRow | undefined>;
+  /** Newest first, the one that serves first. */
+  servingHistory(environment: string, limit: number): Promise<readonly ServingRow[]>;
+  setServing(row: ServingRow, attempt: Attempt): Promise<void>;
+  /** A first deployment was removed: nothing serves. */
+  clearServing(environment: string, attempt: Attempt): Promise<void>;
+
+  /** One row per channel, keyed; a repeated key is dropped. */
+  enqueueNotifications(rows: readonly { readonly key: string; readonly channel: string; readonly notification: Notification }[]): Promise<void>;
+  dueNotifications(limit: number, deploymentId?: string): Promise<readonly OutboxRow[]>;
+  notificationDelivered(key: string): Promise<void>;
+  notificationFailed(key: string, error: string, retryAfterMs: number): Promise<void>;
+  undelivered(deploymentId: string): Promise<readonly OutboxRow[]>;
+
+  /** The record of an ended deployment (D1): plain JSON, replaced as a whole while late lines (O5, notes) are added. */
+  saveRecord(deploymentId: string, record: Json): Promise<void>;
+  record(deploymentId: string): Promise<Json | undefined>;
+
+  close(): Promise<void>;
+}
