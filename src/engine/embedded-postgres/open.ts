@@ -1,0 +1,144 @@
+/**
+ * The PostgreSQL that Sluice brings along, one per state folder. The first process that needs it starts it; later ones
+ * find it running and adopt it; it outlives all of them until somebody stops it or finds it idle. A running server is
+ * believed only when it answers on the recorded socket and names the recorded data folder: a pid file outlives its server.
+ */
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
+import { SluiceError } from "../../domain/errors.ts";
+import { postgresAccount } from "./account.ts";
+import { databaseName, type Location, prepareLocation, recordedLocation, urlOf } from "./location.ts";
+import { makeCluster, readPidFile, startPostmaster, stopPostmaster } from "./postmaster.ts";
+import { installPrograms } from "./programs.ts";
+import { makeDatabase, openSession, type Session } from "./session.ts";
+import { withStartLock } from "./start-lock.ts";
+import { prepareStateFolder, refuseNewer } from "./state-folder.ts";
+import { isAlive, pause } from "./waiting.ts";
+
+export interface EmbeddedPostgres {
+  readonly url: string;
+  readonly dataFolder: string;
+  readonly pid: number;
+  /** False: it was running and has been adopted. */
+  readonly started: boolean;
+  /** Gives up this process's claim on the server, which goes on. */
+  release(): Promise<void>;
+  /** Fast shutdown, also under others' sessions. */
+  stop(): Promise<void>;
+}
+
+/** After kill -9 of a server, its children may hold its memory for a moment, and the next start fails. */
+const startPausesMs = [100, 300, 1_000, 3_000];
+
+/** @param stateFolder absolute, e.g. `<project>/.sluice`; made where it is missing. */
+export async function openEmbeddedPostgres(options: { readonly stateFolder: string }): Promise<EmbeddedPostgres> {
+  const { stateFolder } = options;
+  prepareStateFolder(stateFolder);
+  const adopted = await adopt(stateFolder);
+  if (adopted) return adopted;
+  return withStartLock(
+    join(stateFolder, "postgres.lock"),
+    async () => (await adopt(stateFolder)) ?? start(stateFolder),
+  );
+}
+
+/** The running server's url and pid, without starting one. */
+export async function embeddedPostgresStatus(
+  stateFolder: string,
+): Promise<{ readonly url: string; readonly pid: number } | undefined> {
+  refuseNewer(stateFolder);
+  const running = await adopt(stateFolder);
+  await running?.release();
+  return running && { url: running.url, pid: running.pid };
+}
+
+/** True when it was running, nobody used it, and it is stopped now. */
+export async function stopEmbeddedPostgresIfIdle(stateFolder: string): Promise<boolean> {
+  const location = recordedLocation(stateFolder);
+  const session = location && (await openSession(location));
+  if (!session) return false;
+  if (!(await session.claimIdle())) {
+    await session.close();
+    return false;
+  }
+  await stopPostmaster(session.pid);
+  return true;
+}
+
+async function adopt(stateFolder: string): Promise<EmbeddedPostgres | undefined> {
+  const location = recordedLocation(stateFolder);
+  const session = location && (await openSession(location));
+  return session && handle(location, session, false);
+}
+
+async function start(stateFolder: string): Promise<EmbeddedPostgres> {
+  if (process.platform === "win32") throw notHere();
+  const account = postgresAccount();
+  await stopUnreachable(stateFolder);
+  // Its account passes through the state folder; what is private in there has its own mode.
+  const programs = installPrograms(account, join(stateFolder, "programs"));
+  const location = prepareLocation(stateFolder, account);
+  chmodSync(location.folder, 0o755);
+  const logFile = join(stateFolder, "postgres.log");
+  await makeCluster(programs, location, account, logFile);
+  await startWithRetries(() => startPostmaster(programs, location, account, logFile));
+  await makeDatabase(location, databaseName);
+  const session = await openSession(location);
+  if (!session) throw new Error(`The database that was just started on ${location.socketFolder} does not answer.`);
+  return handle(location, session, true);
+}
+
+async function startWithRetries(attempt: () => Promise<number>): Promise<number> {
+  for (const pauseMs of startPausesMs) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.failure.code !== "LEDGER_UNREACHABLE") throw error;
+      await pause(pauseMs);
+    }
+  }
+  return attempt();
+}
+
+/**
+ * A server may live whose socket we cannot see: still starting, or its socket folder was cleaned away. Waits for the
+ * first, stops the second; a pid file left by a dead one is PostgreSQL's own business.
+ */
+async function stopUnreachable(stateFolder: string): Promise<void> {
+  const location = recordedLocation(stateFolder);
+  const file = location && readPidFile(location.dataFolder);
+  if (!file || !isAlive(file.pid) || !(await isServerOf(file.pid, location))) return;
+  await stopPostmaster(file.pid);
+}
+
+/** Pids are used again: is this one a server of this very data folder? */
+async function isServerOf(pid: number, location: Location): Promise<boolean> {
+  const { execFile } = await import("node:child_process");
+  const command = await new Promise<string>((resolve) =>
+    execFile("ps", ["-ww", "-o", "command=", "-p", String(pid)], (_error, stdout) => resolve(stdout)),
+  );
+  return command.includes(location.dataFolder);
+}
+
+function handle(location: Location, session: Session, started: boolean): EmbeddedPostgres {
+  return {
+    url: urlOf(location),
+    dataFolder: location.dataFolder,
+    pid: session.pid,
+    started,
+    release: session.close,
+    async stop() {
+      await session.close();
+      await stopPostmaster(session.pid);
+    },
+  };
+}
+
+const notHere = (): SluiceError =>
+  new SluiceError({
+    code: "LEDGER_UNREACHABLE",
+    remedy: "operator",
+    at: "ledger",
+    message: "Sluice does not bring its own database on Windows.",
+    hint: "Name a PostgreSQL database as ledger.url, or use WSL. Then: sluice doctor",
+  });

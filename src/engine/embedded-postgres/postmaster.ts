@@ -1,0 +1,145 @@
+/** The server process: making its cluster, starting it apart from us, recognising it again, stopping it. */
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { SluiceError } from "../../domain/errors.ts";
+import { type Account, makePrivateFolder } from "./account.ts";
+import { type Location, socketPort } from "./location.ts";
+import type { Programs } from "./programs.ts";
+import { isAlive, poll } from "./waiting.ts";
+
+const maxLogBytes = 5_000_000;
+
+/**
+ * A ledger is small and must not lose a row: fsync stays on, memory stays low. No replication and no parallel
+ * machinery, so that an idle server costs next to nothing.
+ */
+const settings: Readonly<Record<string, string | number>> = {
+  listen_addresses: "",
+  port: socketPort,
+  unix_socket_permissions: "0700",
+  max_connections: 100,
+  shared_buffers: "16MB",
+  max_wal_size: "256MB",
+  wal_level: "minimal",
+  max_wal_senders: 0,
+  max_worker_processes: 2,
+  io_method: "sync",
+  jit: "off",
+  huge_pages: "off",
+  timezone: "UTC",
+  log_timezone: "UTC",
+  cluster_name: "sluice",
+};
+
+/** Makes the cluster under another name first: a cluster named `data` is complete, whatever was killed when. */
+export async function makeCluster(
+  programs: Programs,
+  location: Location,
+  account: Account | undefined,
+  logFile: string,
+) {
+  if (existsSync(join(location.dataFolder, "PG_VERSION"))) return;
+  const filling = `${location.dataFolder}.${process.pid}-${Date.now()}`;
+  makePrivateFolder(filling, account);
+  try {
+    const flags = ["--username=sluice", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"];
+    const child = launch(programs.initdb, ["-D", filling, ...flags], filling, account, logFile, false);
+    const code = await new Promise((resolve, reject) => child.once("exit", resolve).once("error", reject));
+    if (code !== 0) throw startFailed(`initdb ended with code ${code}.`, logFile);
+    renameSync(filling, location.dataFolder);
+  } catch (error) {
+    rmSync(filling, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/**
+ * Starts the server in a session of its own, so that signals to our process group do not reach it. Resolves with its
+ * pid when it accepts connections; throws when it ended or took longer than `forMs`.
+ */
+export async function startPostmaster(
+  programs: Programs,
+  location: Location,
+  account: Account | undefined,
+  logFile: string,
+): Promise<number> {
+  const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const args = ["-D", location.dataFolder, "-k", location.socketFolder, ...flags];
+  const child = launch(programs.postgres, args, location.dataFolder, account, logFile, true);
+  let ended: string | undefined;
+  child.once("exit", (code, signal) => {
+    ended = `PostgreSQL ended at once (${signal ?? `code ${code}`}).`;
+  });
+  child.once("error", (error) => {
+    ended = `PostgreSQL could not be started: ${error.message}.`;
+  });
+  const isUp = () => {
+    if (ended) throw startFailed(ended, logFile);
+    const file = readPidFile(location.dataFolder);
+    return file?.pid === child.pid && file?.ready === true;
+  };
+  await poll(isUp, { everyMs: 10, forMs: 60_000, what: `PostgreSQL to start (see ${logFile})` });
+  child.unref();
+  return child.pid as number;
+}
+
+function launch(
+  program: string,
+  args: readonly string[],
+  folder: string,
+  account: Account | undefined,
+  logFile: string,
+  detached: boolean,
+) {
+  if (existsSync(logFile) && statSync(logFile).size > maxLogBytes) truncateSync(logFile);
+  const log = openSync(logFile, "a", 0o644);
+  try {
+    return spawn(program, args, {
+      cwd: folder,
+      detached,
+      stdio: ["ignore", log, log],
+      // Nothing of our environment: PG* variables, LD_PRELOAD and secrets stay out.
+      env: { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" },
+      ...(account ? { uid: account.uid, gid: account.gid } : {}),
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** What postmaster.pid says. It outlives a killed server, so it proves nothing alone. */
+export function readPidFile(dataFolder: string): { readonly pid: number; readonly ready: boolean } | undefined {
+  try {
+    const lines = readFileSync(join(dataFolder, "postmaster.pid"), "utf8").split("\n");
+    return { pid: Number(lines[0]), ready: lines[7]?.trim() === "ready" };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Fast shutdown: sessions are ended, data is written, the process is gone when this resolves. */
+export async function stopPostmaster(pid: number): Promise<void> {
+  try {
+    process.kill(pid, "SIGINT");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return;
+    throw error;
+  }
+  await poll(() => !isAlive(pid), { everyMs: 10, forMs: 60_000, what: `PostgreSQL (pid ${pid}) to stop` });
+}
+
+function startFailed(message: string, logFile: string): SluiceError {
+  const lines = existsSync(logFile) ? readFileSync(logFile, "utf8").trimEnd().split("\n").slice(-15) : [];
+  const full = lines.some((line) => line.includes("No space left on device"));
+  return new SluiceError({
+    code: full ? "DISK_FULL" : "LEDGER_UNREACHABLE",
+    remedy: "operator",
+    at: "ledger",
+    message: full
+      ? "The state database cannot start: the disk is full."
+      : `The state database cannot start. ${message}`,
+    hint: `The whole log is in ${logFile}. After mending it: sluice doctor`,
+    evidence: lines.join("\n").slice(-4000),
+  });
+}

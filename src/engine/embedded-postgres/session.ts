@@ -1,0 +1,75 @@
+/**
+ * The supervisor's own session with the server. It proves that the socket leads to the right cluster, and while it is
+ * open it holds a shared advisory lock: whoever stops an idle server takes that lock exclusively first, so a server is
+ * never stopped between a process's look at it and that process's first connection.
+ */
+import { realpathSync } from "node:fs";
+import type { Socket } from "node:net";
+import pg from "pg";
+import { type Location, urlOf } from "./location.ts";
+import { readPidFile } from "./postmaster.ts";
+
+/** Any number, the same in every Sluice. */
+const useLock = 7_300_414;
+
+export interface Session {
+  readonly pid: number;
+  /** True when nobody else uses the server, and nobody will be told that it is there: it may be stopped now. */
+  claimIdle(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** Undefined where no server of this cluster accepts connections, or it is just being stopped. */
+export async function openSession(location: Location): Promise<Session | undefined> {
+  const file = readPidFile(location.dataFolder);
+  if (file === undefined) return undefined;
+  const client = new pg.Client({ connectionString: urlOf(location, "postgres"), connectionTimeoutMillis: 5_000 });
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ readonly folder: string; readonly mine: boolean }>(
+      "select current_setting('data_directory') as folder, pg_try_advisory_lock_shared($1) as mine",
+      [useLock],
+    );
+    const ours = rows[0]?.mine === true && realpathSync(rows[0].folder) === realpathSync(location.dataFolder);
+    if (!ours) throw new Error("another server, or one that is being stopped");
+  } catch {
+    await client.end().catch(() => undefined);
+    return undefined;
+  }
+  // An open session must not keep a finished command alive, but a query on it must.
+  const { stream } = (client as unknown as { readonly connection: { readonly stream: Socket } }).connection;
+  stream.unref();
+  return {
+    pid: file.pid,
+    claimIdle() {
+      stream.ref();
+      return claimIdle(client);
+    },
+    async close() {
+      stream.ref();
+      await client.end().catch(() => undefined);
+    },
+  };
+}
+
+/** Makes the database that Sluice's tables live in, once. */
+export async function makeDatabase(location: Location, name: string): Promise<void> {
+  const client = new pg.Client({ connectionString: urlOf(location, "postgres"), connectionTimeoutMillis: 5_000 });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [name]);
+    if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(name)}`);
+  } finally {
+    await client.end();
+  }
+}
+
+async function claimIdle(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ readonly others: string }>(
+    "select count(*) as others from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+  );
+  if (Number(rows[0]?.others) > 0) return false;
+  const claim = await client.query<{ readonly mine: boolean }>("select pg_try_advisory_lock($1) as mine", [useLock]);
+  return claim.rows[0]?.mine === true;
+}
