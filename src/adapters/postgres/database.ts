@@ -1,0 +1,32 @@
+/** PostgreSQL as the deployment sees it, through `pg` for facts and through its own tools for dumps and restores. */
+import type { Secret } from "../../domain/secret.ts";
+import type { Database } from "../../ports/database.ts";
+import { readConnection } from "./connection.ts";
+import { dumpDatabase } from "./dump.ts";
+import { factsOf } from "./facts.ts";
+import { readBackDump, restoreCommandsOf, restoreDump } from "./restore.ts";
+
+export interface PostgresDatabaseOptions {
+  readonly name: string;
+  /** `postgresql://user:password@host:port/database`; a socket folder as `?host=/folder`. */
+  readonly url: Secret;
+  /** The folder of pg_dump and pg_restore. Without it PATH and the distributions' own places are searched. */
+  readonly binFolder?: string;
+  /** How long a dump may wait for a lock before it gives up, in milliseconds; 30,000 by default. */
+  readonly lockWaitMs?: number;
+}
+
+/** Throws CONFIG_INVALID for something that is no PostgreSQL URL. */
+export function postgresDatabase(options: PostgresDatabaseOptions): Database {
+  const connection = readConnection(options.name, options.url);
+  const dumping = { binFolder: options.binFolder, lockWaitMs: options.lockWaitMs ?? 30_000 };
+  return {
+    kind: "postgres",
+    name: options.name,
+    facts: (signal) => factsOf(connection, connection.database, dumping, signal),
+    dump: (signal) => dumpDatabase(connection, dumping, signal),
+    readBack: (format, bytes, signal) => readBackDump(connection, options.binFolder, format, bytes, signal),
+    restore: (format, bytes, into, signal) => restoreDump(connection, dumping, format, bytes, into, signal),
+    restoreCommands: (_format, storedAt, into) => restoreCommandsOf(connection, storedAt, into),
+  };
+}
