@@ -1,0 +1,134 @@
+/**
+ * D1: the record of a deployment. The first part has the keys and values of the sources' format verbatim; the rest is ours.
+ * Everything in it was observed: readings come from the events, never from what was intended.
+ */
+import type { Approval } from "./approval.ts";
+import type { BackupManifest } from "./backup.ts";
+import type { Failure } from "./errors.ts";
+import type { DeploymentEvent } from "./events.ts";
+import { asJson, type Json } from "./json.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Plan } from "./plan.ts";
+import type { CheckResultLike } from "./health.ts";
+
+export interface RecordFacts {
+  readonly deploymentId: string;
+  readonly kind: "deploy" | "rollback";
+  readonly environment: string;
+  readonly version: string;
+  readonly commit: string;
+  readonly startedBy: string;
+  readonly createdAtMs: number;
+  readonly endedAtMs: number;
+  readonly outcome: Outcome;
+  readonly failure: Failure | null;
+  readonly undoFailures: readonly Failure[];
+  readonly undone: readonly string[];
+  /** What changed and stays, e.g. applied migrations. */
+  readonly remains: readonly string[];
+  readonly plan: Plan | null;
+  readonly planDigest: string | null;
+  readonly approvals: readonly Approval[];
+  readonly backups: readonly BackupManifest[];
+  readonly smoke: readonly CheckResultLike[];
+  readonly rollout: readonly Json[];
+  readonly observation: Json | null;
+  readonly events: readonly DeploymentEvent[];
+  readonly rollbackUntilMs: number | null;
+  readonly folder: string;
+  /** Requests, errors and read-back weights at the end. */
+  readonly servesNow: string | null;
+}
+
+const sourceStatus: Readonly<Record<Outcome, string>> = {
+  succeeded: "success",
+  failed: "failed",
+  refused: "failed",
+  "rolled-back": "rolled_back",
+  "rollback-failed": "rollback_failed",
+  undecided: "rolled_back",
+  quarantined: "failed",
+  cancelled: "cancelled",
+  expired: "cancelled",
+  superseded: "cancelled",
+};
+
+export function buildRecord(facts: RecordFacts): Json {
+  const { plan } = facts;
+  return asJson({
+    timestamp: new Date(facts.endedAtMs).toISOString(),
+    deployment_id: facts.deploymentId,
+    environment: facts.environment,
+    status: sourceStatus[facts.outcome],
+    git_sha: facts.commit,
+    git_ref: plan ? `refs/${plan.release.ref.kind === "tag" ? "tags" : "heads"}/${plan.release.ref.name}` : null,
+    services_deployed: facts.outcome === "succeeded" ? (plan?.settings.components.map(({ name }) => name) ?? []) : [],
+    health_checks: healthWords(facts),
+    rollback_available: facts.rollbackUntilMs !== null,
+
+    kind: facts.kind,
+    version: facts.version,
+    outcome: facts.outcome,
+    serves_now: facts.servesNow,
+    started_by: facts.startedBy,
+    started_at: new Date(facts.createdAtMs).toISOString(),
+    ended_at: new Date(facts.endedAtMs).toISOString(),
+    durations_ms: durations(facts),
+    failure: facts.failure,
+    undone: facts.undone,
+    undo_failures: facts.undoFailures,
+    remains: facts.remains,
+    plan_digest: facts.planDigest,
+    risk: plan?.risk ?? null,
+    changes: plan?.changes ?? [],
+    checks: plan?.findings ?? [],
+    artifacts: plan?.artifacts.map(({ component, digest }) => ({ component, digest })) ?? [],
+    approvals: facts.approvals.map(({ by, decision, comment, atMs, proof }) => ({
+      by,
+      decision,
+      comment,
+      at: new Date(atMs).toISOString(),
+      proof: proof.kind === "ssh-signature" ? `ssh key ${proof.keyFingerprint}` : "declared, not proven",
+    })),
+    backups: facts.backups,
+    rollout: facts.rollout,
+    smoke: facts.smoke,
+    observation: facts.observation,
+    success_criteria: successCriteria(facts),
+    rollback_until: facts.rollbackUntilMs === null ? null : new Date(facts.rollbackUntilMs).toISOString(),
+    folder: facts.folder,
+    last_event_hash: facts.events.at(-1)?.hash ?? null,
+    notes: [],
+  });
+}
+
+/** The sources' words: `healthy` and `passed`, else what was seen. */
+function healthWords(facts: RecordFacts): Readonly<Record<string, string>> {
+  const words = facts.smoke.map(({ name, verdict }) => [
+    name.replaceAll(/[^A-Za-z0-9]+/g, "_").toLowerCase(),
+    verdict.kind === "pass" ? "healthy" : verdict.kind,
+  ]);
+  const smoke = facts.smoke.length === 0 ? [] : [["smoke_tests", facts.smoke.every(({ verdict }) => verdict.kind === "pass") ? "passed" : "failed"]];
+  return Object.fromEntries([...words, ...smoke]);
+}
+
+/** D5: how long each stage took, summed over its parts, from the story. */
+export function durations({ events, createdAtMs, endedAtMs }: Pick<RecordFacts, "events" | "createdAtMs" | "endedAtMs">): Readonly<Record<string, number>> {
+  const sums: Record<string, number> = { total: endedAtMs - createdAtMs };
+  for (const { step, phase, detail } of events) {
+    const tookMs = phase === "end" ? (detail as { readonly tookMs?: Json }).tookMs : undefined;
+    if (typeof tookMs === "number") sums[step] = (sums[step] ?? 0) + Math.round(tookMs);
+  }
+  return sums;
+}
+
+function successCriteria({ outcome, smoke, rollout, plan, approvals }: RecordFacts) {
+  const approved = approvals.filter(({ decision }) => decision === "approve").length;
+  return [
+    { criterion: "pre-flight checks", met: plan !== null && !plan.findings.some(({ action, verdict }) => action === "block" && verdict !== "pass") },
+    { criterion: "approvals", met: plan !== null && approved >= plan.approvals.required },
+    { criterion: "every rollout step held", met: rollout.length > 0 && outcome === "succeeded" },
+    { criterion: "smoke checks", met: smoke.every(({ verdict }) => verdict.kind === "pass") && outcome === "succeeded" },
+    { criterion: "outcome", met: outcome === "succeeded" },
+  ];
+}

@@ -1,0 +1,129 @@
+/** D2 X7 X9: what people read afterwards, as Markdown and as one shell script of plain commands. Pure text from facts. */
+import type { BackupManifest } from "./backup.ts";
+import { humanDuration } from "./duration.ts";
+import type { Failure } from "./errors.ts";
+import type { DeploymentEvent } from "./events.ts";
+import type { Outcome } from "./outcome.ts";
+
+export interface RollbackGuide {
+  readonly environment: string;
+  readonly version: string;
+  readonly deploymentId: string;
+  readonly previousVersion: string | null;
+  readonly untilMs: number;
+  readonly confirmWord: string;
+  readonly backups: readonly BackupManifest[];
+  readonly onCall: readonly string[];
+  readonly scriptFile: string;
+}
+
+/** X7: written for every deployment. */
+export function rollbackInstructions(guide: RollbackGuide): string {
+  const { environment, version, previousVersion, backups, onCall } = guide;
+  const until = new Date(guide.untilMs).toISOString();
+  const command = `sluice rollback ${environment} --reason "…" --confirm ${guide.confirmWord}`;
+  const lines = [
+    `# Rolling back ${version} in ${environment}`,
+    "",
+    `Deployment ${guide.deploymentId}. Possible until ${until}.`,
+    "",
+    "## With Sluice",
+    previousVersion ? `Back to ${previousVersion}:` : "This was the first deployment; there is no version to go back to.",
+    "",
+    ...(previousVersion ? ["    " + command, "    " + `${command} --dry-run`, ""] : []),
+    "## Without Sluice",
+    `When Sluice or its database is down, as the user that runs the target: \`sh ${guide.scriptFile}\`. Read it first; it holds plain commands.`,
+    "",
+    "## The database",
+    "A code rollback leaves the database as it is, and that is the default: restoring loses everything written since the backup.",
+    ...(backups.length === 0 ? ["No backup was taken by this deployment."] : []),
+    ...backups.flatMap((backup) => [
+      "",
+      `Backup ${backup.id} (${backup.level}, taken ${new Date(backup.takenAtMs).toISOString()}, ${backup.location}):`,
+      "",
+      `    sluice restore ${backup.id} --into ${backup.database}_restored`,
+      "",
+      "or without Sluice:",
+      "",
+      ...backup.restoreCommands.map((restore) => `    ${restore}`),
+    ]),
+    "",
+    "## People on call",
+    ...(onCall.length > 0 ? onCall.map((person) => `- ${person}`) : ["- nobody is named in the configuration (environments.<name>.onCall)"]),
+    "",
+  ];
+  return lines.join("\n");
+}
+
+/** X9: raise the stable version, wait, stop the candidate: in this order no request is lost. */
+export function rollbackScript(steps: {
+  readonly title: string;
+  readonly start: readonly string[];
+  readonly shift: readonly string[];
+  readonly stop: readonly string[];
+}): string {
+  const section = (title: string, commands: readonly string[]) => (commands.length === 0 ? [] : [`# ${title}`, ...commands, ""]);
+  return [
+    "#!/bin/sh",
+    `# ${steps.title}`,
+    "# Plain commands for a person, for when Sluice or its database is down. Read before running.",
+    "set -eu",
+    "",
+    ...section("1. Start the stable version where it is not running", steps.start),
+    ...section("2. Send all traffic to the stable version", steps.shift),
+    ...section("3. Stop the candidate once its last requests have ended", steps.stop),
+  ].join("\n");
+}
+
+export interface FailureFacts {
+  readonly deploymentId: string;
+  readonly environment: string;
+  readonly version: string;
+  readonly outcome: Outcome;
+  readonly failure: Failure;
+  readonly undone: readonly string[];
+  readonly undoFailures: readonly Failure[];
+  readonly remains: readonly string[];
+  readonly servesNow: string | null;
+  readonly backups: readonly BackupManifest[];
+  readonly events: readonly DeploymentEvent[];
+  readonly startedAtMs: number;
+  readonly onCall: readonly string[];
+}
+
+/** D2: what failed, why, what was undone, what stays, what to do next; after a rollback it is the incident report. */
+export function failureReport(facts: FailureFacts): string {
+  const { failure, undone, undoFailures, remains } = facts;
+  const list = (items: readonly string[], none: string) => (items.length > 0 ? items.map((item) => `- ${item}`) : [`- ${none}`]);
+  return [
+    `# ${facts.version} in ${facts.environment}: ${facts.outcome}`,
+    "",
+    `Deployment ${facts.deploymentId}. Now serving: ${facts.servesNow ?? "nothing"}.`,
+    "",
+    "## What failed",
+    `${failure.message} (${failure.code}, ${failure.at})`,
+    ...(failure.evidence ? ["", "```", failure.evidence.trim(), "```"] : []),
+    "",
+    "## What was undone",
+    ...list(undone, "nothing had to be undone"),
+    ...(undoFailures.length > 0
+      ? ["", "## What could NOT be undone", ...undoFailures.map(({ at, message, hint }) => `- ${at}: ${message} ${hint}`)]
+      : []),
+    "",
+    "## What changed and stays",
+    ...list(remains, "nothing"),
+    "",
+    "## What to do next",
+    `- ${failure.hint}`,
+    ...facts.backups.map(({ id }) => `- Backup ${id} was taken before anything changed: sluice backup show ${id}`),
+    "",
+    "## Timeline",
+    ...facts.events
+      .filter(({ phase, tone }) => phase !== "begin" || tone === "bad")
+      .map(({ atMs, step, title }) => `- +${humanDuration(Math.max(0, atMs - facts.startedAtMs))}  ${step}: ${title}`),
+    "",
+    "## People on call",
+    ...list(facts.onCall, "nobody is named in the configuration"),
+    "",
+  ].join("\n");
+}

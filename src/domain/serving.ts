@@ -1,0 +1,22 @@
+/** What an environment serves: enough to start it again, with secrets by name (X6). */
+import type { Artifact } from "./release.ts";
+import type { ComponentSettings } from "./settings.ts";
+import type { RevisionId } from "./traffic.ts";
+
+export interface ServingComponent {
+  readonly component: string;
+  readonly revision: RevisionId;
+  readonly version: string;
+  readonly commit: string;
+  readonly artifact: Artifact;
+  /** The settings it was started with: its own scripts, not today's (data-safety.md, pain 15). */
+  readonly settings: ComponentSettings;
+}
+
+export interface Serving {
+  readonly deploymentId: string;
+  readonly version: string;
+  readonly commit: string;
+  readonly sinceMs: number;
+  readonly components: readonly ServingComponent[];
+}

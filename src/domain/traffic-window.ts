@@ -1,0 +1,99 @@
+/**
+ * What happened at a revision between two readings of its cumulative counters. A counter that decreased means that the
+ * router restarted: what it counts now is all that is known since then, and the window says so instead of going negative.
+ */
+import type { Counters } from "./traffic.ts";
+import type { TrafficLimits } from "./settings.ts";
+import { fail, pass, unknown, type Verdict } from "./verdict.ts";
+
+export interface TrafficWindow {
+  readonly requests: number;
+  readonly errors: number;
+  readonly durationSumMs: number;
+  readonly latencyEdgesMs: readonly number[];
+  readonly latencyCounts: readonly number[];
+  readonly resetSeen: boolean;
+}
+
+export const emptyWindow: TrafficWindow = {
+  requests: 0,
+  errors: 0,
+  durationSumMs: 0,
+  latencyEdgesMs: [],
+  latencyCounts: [],
+  resetSeen: false,
+};
+
+export function windowBetween(before: Counters | undefined, after: Counters | undefined): TrafficWindow {
+  if (after === undefined) return emptyWindow;
+  const resetSeen = before !== undefined && after.requests < before.requests;
+  const base = before === undefined || resetSeen ? undefined : before;
+  return {
+    requests: after.requests - (base?.requests ?? 0),
+    errors: after.errors - (base?.errors ?? 0),
+    durationSumMs: after.durationSumMs - (base?.durationSumMs ?? 0),
+    latencyEdgesMs: after.latencyEdgesMs,
+    latencyCounts: after.latencyCounts.map((count, edge) => count - (base?.latencyCounts[edge] ?? 0)),
+    resetSeen,
+  };
+}
+
+/** Of several components' windows: what the version as a whole did. Histograms must share their edges. */
+export function addWindows(a: TrafficWindow, b: TrafficWindow): TrafficWindow {
+  const edges = a.latencyEdgesMs.length >= b.latencyEdgesMs.length ? a.latencyEdgesMs : b.latencyEdgesMs;
+  const length = Math.max(a.latencyCounts.length, b.latencyCounts.length);
+  return {
+    requests: a.requests + b.requests,
+    errors: a.errors + b.errors,
+    durationSumMs: a.durationSumMs + b.durationSumMs,
+    latencyEdgesMs: edges,
+    latencyCounts: Array.from({ length }, (_, edge) => (a.latencyCounts[edge] ?? 0) + (b.latencyCounts[edge] ?? 0)),
+    resetSeen: a.resetSeen || b.resetSeen,
+  };
+}
+
+export const errorRateOf = (window: TrafficWindow): number => (window.requests === 0 ? 0 : window.errors / window.requests);
+
+export const meanLatencyMsOf = (window: TrafficWindow): number =>
+  window.requests === 0 ? 0 : window.durationSumMs / window.requests;
+
+/** The upper edge of the bin in which the quantile lies: never too small, at most one bin too large. */
+export function quantileMsOf(window: TrafficWindow, quantile: number): number {
+  const total = window.latencyCounts.reduce((sum, count) => sum + count, 0);
+  let seen = 0;
+  for (const [bin, count] of window.latencyCounts.entries()) {
+    seen += count;
+    if (seen >= quantile * total && count > 0) return window.latencyEdgesMs[bin] ?? Number.POSITIVE_INFINITY;
+  }
+  return 0;
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
+
+/**
+ * O2: the candidate's window against fixed limits and against the stable version in the same time. Too few requests are
+ * unknown, never pass; and an error rate that is already over its limit by so few requests is unknown too, not failed.
+ */
+export function judgeTraffic(candidate: TrafficWindow, stable: TrafficWindow | undefined, limits: TrafficLimits): Verdict {
+  if (candidate.requests < limits.minRequests) {
+    return unknown(`the candidate got ${candidate.requests} of the ${limits.minRequests} requests needed to judge it`);
+  }
+  const rate = errorRateOf(candidate);
+  const seen = `${candidate.errors} of ${candidate.requests} requests failed (${percent(rate)})`;
+  if (limits.errorRate !== null && rate > limits.errorRate) {
+    return fail(`${seen}, over the limit of ${percent(limits.errorRate)}`);
+  }
+  if (limits.errorRateRise !== null && stable !== undefined && stable.requests >= limits.minRequests) {
+    const rise = rate - errorRateOf(stable);
+    if (rise > limits.errorRateRise) return fail(`${seen}, ${percent(rise)} more than the stable version at the same time`);
+  }
+  const mean = meanLatencyMsOf(candidate);
+  if (limits.meanLatencyMs !== null && mean > limits.meanLatencyMs) {
+    return fail(`mean latency ${mean.toFixed(0)} ms, over the limit of ${limits.meanLatencyMs} ms`);
+  }
+  const p95 = quantileMsOf(candidate, 0.95);
+  if (limits.p95LatencyMs !== null && p95 > limits.p95LatencyMs) {
+    return fail(`95th percentile latency ${p95.toFixed(0)} ms, over the limit of ${limits.p95LatencyMs} ms`);
+  }
+  return pass;
+}

@@ -1,0 +1,153 @@
+/** D1–D3 D7 X7 X9: the record and the files of a deployment, written once its end is known. */
+import type { Failure } from "../domain/errors.ts";
+import { asJson } from "../domain/json.ts";
+import type { Outcome } from "../domain/outcome.ts";
+import { buildRecord, type RecordFacts } from "../domain/record.ts";
+import { failureReport, rollbackInstructions, rollbackScript } from "../domain/reports.ts";
+import type { Serving } from "../domain/serving.ts";
+import type { StageContext } from "./stage.ts";
+import { servingNow } from "./deploy.ts";
+import type { Parts } from "./parts.ts";
+import type { Run } from "./run.ts";
+import { backup } from "./stages/backup.ts";
+import { migrate } from "./stages/migrate.ts";
+import { observe } from "./stages/observe.ts";
+import { planning } from "./stages/plan.ts";
+import { rolloutStep } from "./stages/rollout-step.ts";
+import { smoke } from "./stages/smoke.ts";
+import { runSpec, startCandidate } from "./stages/start-candidate.ts";
+
+const scriptFile = "rollback-without-sluice.sh";
+
+export async function writeReports(
+  run: Run,
+  outcome: Outcome,
+  failure: Failure | undefined,
+  undoFailures: readonly Failure[],
+): Promise<{ readonly servesNow: string | null; readonly backup: string | null }> {
+  return run.record("record", async (ctx) => {
+    const { ledger } = run.parts;
+    const serving = await servingNow(run.parts);
+    const facts = await factsOf(run, outcome, failure, undoFailures, serving);
+    const record = run.parts.redactor.json(buildRecord(facts));
+    await ledger.saveRecord(run.row.id, record);
+    const folder = run.parts.runFolder(run.row.id);
+    await folder.write("deployment-record.json", `${JSON.stringify(record, null, 2)}\n`);
+    if (failure) await folder.write("failure-report.md", reportText(run, facts, failure));
+    await writeGuide(run, facts, ctx);
+    return { servesNow: serving?.version ?? null, backup: facts.backups[0]?.id ?? null };
+  });
+}
+
+async function factsOf(
+  run: Run,
+  outcome: Outcome,
+  failure: Failure | undefined,
+  undoFailures: readonly Failure[],
+  serving: Serving | null,
+): Promise<RecordFacts> {
+  const { ledger, clock, settings } = run.parts;
+  const made = run.outputsOf(planning)[0];
+  const endedAtMs = clock.now();
+  const canGoBack = outcome === "succeeded" && run.row.kind === "deploy" && (made?.plan.replaces ?? null) !== null;
+  return {
+    deploymentId: run.row.id,
+    kind: run.row.kind,
+    environment: run.row.environment,
+    version: run.row.version,
+    commit: run.row.commit,
+    startedBy: run.row.startedBy,
+    createdAtMs: run.row.createdAtMs,
+    endedAtMs,
+    outcome,
+    failure: failure ?? null,
+    undoFailures,
+    undone: run.undone,
+    remains: remainsOf(run, failure),
+    plan: made?.plan ?? null,
+    planDigest: made?.digest ?? null,
+    approvals: await ledger.approvals(run.row.id),
+    backups: run.outputsOf(backup)[0] ?? [],
+    smoke: run.outputsOf(smoke)[0] ?? [],
+    rollout: run.outputsOf(rolloutStep).map(asJson),
+    observation: asJson(run.outputsOf(observe)[0] ?? null),
+    events: await ledger.events(run.row.id, 0),
+    rollbackUntilMs: canGoBack ? endedAtMs + settings.rollback.windowMs : null,
+    folder: run.parts.runFolder(run.row.id).location,
+    servesNow: serving?.version ?? null,
+  };
+}
+
+/** "failed" must list what did change: data does not come back with the code. */
+function remainsOf(run: Run, failure: Failure | undefined): readonly string[] {
+  if (failure === undefined) return [];
+  const applied = run.outputsOf(migrate).flatMap((output) => output.applied);
+  const begun = run.touched.has("database") && run.outputsOf(migrate).length === 0;
+  return [
+    ...applied.map((id) => `migration ${id} stays applied`),
+    ...(begun && failure.at.includes("migrat") ? ["the database may hold the first statements of the failed migration"] : []),
+    ...(run.outputsOf(backup)[0] ?? []).map(({ id }) => `backup ${id} is kept`),
+  ];
+}
+
+function reportText(run: Run, facts: RecordFacts, failure: Failure): string {
+  return failureReport({
+    deploymentId: facts.deploymentId,
+    environment: facts.environment,
+    version: facts.version,
+    outcome: facts.outcome,
+    failure,
+    undone: facts.undone,
+    undoFailures: facts.undoFailures,
+    remains: facts.remains,
+    servesNow: facts.servesNow,
+    backups: facts.backups,
+    events: facts.events,
+    startedAtMs: facts.createdAtMs,
+    onCall: run.parts.settings.onCall,
+  });
+}
+
+async function writeGuide(run: Run, facts: RecordFacts, ctx: StageContext): Promise<void> {
+  const { settings } = run.parts;
+  const folder = run.parts.runFolder(run.row.id);
+  const stable = facts.plan?.replaces ?? null;
+  await folder.write(
+    "rollback-instructions.md",
+    rollbackInstructions({
+      environment: settings.environment,
+      version: facts.version,
+      deploymentId: facts.deploymentId,
+      previousVersion: stable?.version ?? null,
+      untilMs: facts.rollbackUntilMs ?? facts.endedAtMs,
+      confirmWord: settings.rollback.confirmWord,
+      backups: facts.backups,
+      onCall: settings.onCall,
+      scriptFile,
+    }),
+  );
+  if (stable) await folder.write(scriptFile, await scriptFor(run.parts, run, stable, ctx));
+}
+
+/** The addresses of the stable version as they were when this deployment started beside it. */
+async function scriptFor(parts: Parts, run: Run, stable: Serving, ctx: StageContext): Promise<string> {
+  const started = run.outputsOf(startCandidate)[0];
+  const instances = started?.stable.length ? started.stable : await parts.target.observe(ctx.signal);
+  const shift = stable.components.flatMap(({ component, revision }) => {
+    const endpoints = instances
+      .filter((instance) => instance.component === component && instance.revision === revision)
+      .map(({ endpoint }) => endpoint);
+    return parts.routers.get(component)?.instructions([{ revision, percent: 100, endpoints }]) ?? [];
+  });
+  const mine = run.outputsOf(startCandidate)[0]?.candidate ?? [];
+  const ours = new Set(mine.map(({ revision }) => revision));
+  return rollbackScript({
+    title: `Back from ${run.row.version} to ${stable.version} in ${parts.settings.environment}`,
+    start: stable.components.flatMap((component) => parts.target.instructions(runSpec(parts, component)).start),
+    shift,
+    stop: stable.components.flatMap((component) => {
+      const candidate = mine.find((instance) => instance.component === component.component && ours.has(instance.revision));
+      return candidate ? parts.target.instructions({ ...runSpec(parts, component), revision: candidate.revision }).stop : [];
+    }),
+  });
+}

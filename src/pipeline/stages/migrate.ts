@@ -1,0 +1,87 @@
+/** M1–M3: the release's migrations, before its code; nothing may be pending afterwards. */
+import { SluiceError } from "../../domain/errors.ts";
+import type { PlannedMigration } from "../../domain/plan.ts";
+import type { Artifact, Release } from "../../domain/release.ts";
+import type { Migrator } from "../../ports/migrator.ts";
+import { treeOf } from "../release-tree.ts";
+import type { Stage, StageContext } from "../stage.ts";
+
+interface MigrateIntent {
+  readonly release: Release;
+  readonly artifacts: readonly Artifact[];
+  readonly planned: readonly PlannedMigration[];
+}
+
+export const migrate: Stage<MigrateIntent, MigrateIntent, { applied: readonly string[] }> = {
+  name: "migrate",
+  touches: "database",
+  plan: ({ migrations }) => migrations.map(({ database, id, class: kind }) => `${database}: apply ${id} (${kind})`),
+  expectedMs: ({ migrations }) => 2_000 * migrations.length,
+  prepare: (intent) => intent,
+  async run(intent, ctx) {
+    if (ctx.parts.migrators.length === 0 || intent.planned.length === 0) return { applied: [] };
+    const tree = await treeOf(ctx.parts, intent, ctx.signal);
+    for (const migrator of ctx.parts.migrators) await migrateOne(migrator, tree, intent, ctx);
+    return { applied: intent.planned.map(({ id }) => id) };
+  },
+  summary: ({ applied }) => (applied.length === 0 ? "nothing to migrate" : `applied ${applied.join(", ")}`),
+};
+
+async function migrateOne(migrator: Migrator, tree: string, intent: MigrateIntent, ctx: StageContext): Promise<void> {
+  const planned = intent.planned.filter(({ database }) => database === migrator.database).map(({ id }) => id);
+  const pending = (await migrator.pending(tree, ctx.signal)).map(({ id }) => id);
+  const unplanned = pending.filter((id) => !planned.includes(id));
+  if (unplanned.length > 0) {
+    throw new SluiceError({
+      code: "PLAN_REFUSED",
+      remedy: "operator",
+      at: "stages.migrate",
+      message: `${migrator.database} has pending migrations that nobody approved: ${unplanned.join(", ")}.`,
+      hint: `Nothing was migrated. Plan again: sluice plan ${ctx.parts.settings.environment} ${intent.release.version}`,
+    });
+  }
+  if (pending.length === 0) return;
+  await ctx.guard();
+  try {
+    await apply(migrator, tree, ctx);
+  } catch (thrown) {
+    ctx.signal.throwIfAborted();
+    throw await explain(thrown, migrator, tree, pending, ctx);
+  }
+  const left = await migrator.pending(tree, ctx.signal);
+  if (left.length === 0) return;
+  throw new SluiceError({
+    code: "MIGRATION_PENDING",
+    remedy: "operator",
+    at: "stages.migrate",
+    message: `The migration tool reported success, but ${left.map(({ id }) => id).join(", ")} is still pending in ${migrator.database}.`,
+    hint: `See what it printed: sluice logs ${ctx.deploymentId} --file migration.log`,
+  });
+}
+
+async function apply(migrator: Migrator, tree: string, ctx: StageContext): Promise<void> {
+  let written: Promise<void> = Promise.resolve();
+  await migrator.apply(
+    tree,
+    (line) => {
+      written = written.then(() => ctx.log("migration.log", line));
+    },
+    ctx.signal,
+  );
+  await written;
+}
+
+/** What a failed migration left behind is part of its failure: a person has to know what the database looks like now. */
+async function explain(thrown: unknown, migrator: Migrator, tree: string, before: readonly string[], ctx: StageContext): Promise<unknown> {
+  if (!(thrown instanceof SluiceError)) return thrown;
+  const after = await migrator.pending(tree, ctx.signal).catch(() => undefined);
+  if (after === undefined) return thrown;
+  const left = after.map(({ id }) => id);
+  const applied = before.filter((id) => !left.includes(id));
+  const state = applied.length > 0 ? `${applied.join(", ")} applied; ${left.join(", ")} not` : `${left.join(", ")} not applied as a whole`;
+  return new SluiceError({
+    ...thrown.failure,
+    message: `${thrown.failure.message} State of ${migrator.database}: ${state}; a migration without a transaction may have left its first statements.`,
+    cause: thrown,
+  });
+}

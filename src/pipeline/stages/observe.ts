@@ -1,0 +1,83 @@
+/** O1 O2: the watch after the rollout. N failed rounds in a row, or too few passing probes, or traffic over its limits. */
+import { humanDuration } from "../../domain/duration.ts";
+import { SluiceError } from "../../domain/errors.ts";
+import { aggregateRound, nextObservation, startOfObservation } from "../../domain/health.ts";
+import type { Serving, ServingComponent } from "../../domain/serving.ts";
+import type { ObservationSettings } from "../../domain/settings.ts";
+import { judgeTraffic } from "../../domain/traffic-window.ts";
+import { worst } from "../../domain/verdict.ts";
+import type { Instance } from "../../ports/target.ts";
+import { drawWindows, readCounters, windowsSince } from "../reading.ts";
+import type { Stage, StageContext } from "../stage.ts";
+
+interface ObserveIntent {
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly observation: ObservationSettings;
+  readonly candidate: readonly ServingComponent[];
+  readonly instances: readonly Instance[];
+  readonly stable: Serving | null;
+  readonly routed: boolean;
+}
+
+export interface Observed {
+  readonly rounds: number;
+  readonly passedRounds: number;
+  readonly tookMs: number;
+  readonly requests: number;
+  readonly errors: number;
+}
+
+export const observe: Stage<ObserveIntent, ObserveIntent, Observed> = {
+  name: "observe",
+  touches: "nothing",
+  plan: ({ settings: { observation } }) =>
+    observation.durationMs === 0 ? [] : [`watch for ${humanDuration(observation.durationMs)}, a round every ${humanDuration(observation.everyMs)}`],
+  expectedMs: ({ settings }) => settings.observation.durationMs,
+  prepare: (intent) => intent,
+  run: watch,
+  summary: ({ rounds, passedRounds, requests, errors, tookMs }) =>
+    rounds === 0 ? "not watched (duration 0)" : `${passedRounds} of ${rounds} rounds passed in ${humanDuration(tookMs)}; ${requests} requests, ${errors} failed`,
+};
+
+async function watch(intent: ObserveIntent, ctx: StageContext): Promise<Observed> {
+  const { clock } = ctx.parts;
+  const { observation, startedAtMs } = intent;
+  const endsAtMs = startedAtMs + observation.durationMs;
+  const before = await readCounters(ctx);
+  let state = startOfObservation;
+  let seen = { requests: 0, errors: 0 };
+  while (clock.now() < endsAtMs) {
+    await clock.sleep(Math.min(observation.everyMs, endsAtMs - clock.now()), ctx.signal);
+    const windows = windowsSince(before, await readCounters(ctx), { candidate: intent.candidate, stable: intent.stable });
+    seen = { requests: windows.candidate.requests, errors: windows.candidate.errors };
+    const results = await probeAll(intent, ctx);
+    const round = aggregateRound(results);
+    const traffic = intent.routed ? [judgeTraffic(windows.candidate, undefined, observation.limits)] : [];
+    const verdict = worst([round.verdict, ...traffic]);
+    const { state: after, decision } = nextObservation(state, { verdict, probes: round.probes, passedProbes: round.passedProbes }, observation);
+    state = after;
+    const reason = verdict.kind === "pass" ? "healthy" : verdict.reason;
+    await ctx.progress(reason, { verdict: verdict.kind, ...drawWindows(windows) }, verdict.kind === "pass" ? "ok" : verdict.kind === "fail" ? "bad" : "warn");
+    await ctx.log("monitoring.log", `${verdict.kind}  ${reason}`);
+    if (decision.kind === "fail") throw failed(intent, decision.reason);
+  }
+  if (observation.durationMs > 0 && state.passedRounds === 0) throw failed(intent, "no round of the whole watch passed");
+  return { rounds: state.rounds, passedRounds: state.passedRounds, tookMs: clock.now() - startedAtMs, ...seen };
+}
+
+async function probeAll({ instances, version }: ObserveIntent, ctx: StageContext) {
+  const checks = [...ctx.parts.checks.instances(instances, version), ...ctx.parts.checks.services(version)];
+  const results = await Promise.all(checks.map((check) => check.probe(ctx.signal)));
+  return results.map((result, at) => ({ result, critical: checks[at]?.critical ?? true }));
+}
+
+function failed({ version }: ObserveIntent, reason: string): SluiceError {
+  return new SluiceError({
+    code: "OBSERVATION_FAILED",
+    remedy: "operator",
+    at: "stages.observe",
+    message: `${version} while being watched: ${reason}`,
+    hint: "Every round is in monitoring.log: sluice logs",
+  });
+}

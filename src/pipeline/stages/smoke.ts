@@ -1,0 +1,64 @@
+/** H4–H7: the environment's smoke suite through the router, as clients come, after the last weight and before the watch. */
+import { SluiceError } from "../../domain/errors.ts";
+import { aggregateRound } from "../../domain/health.ts";
+import type { Check, CheckResult } from "../../ports/check.ts";
+import type { Stage, StageContext } from "../stage.ts";
+
+interface SmokeIntent {
+  readonly version: string;
+  readonly suite: string;
+  readonly timeoutMs: number;
+}
+
+export const smoke: Stage<SmokeIntent, SmokeIntent, readonly CheckResult[]> = {
+  name: "smoke",
+  touches: "nothing",
+  plan: ({ settings }) => {
+    const count = settings.smoke.checks.length + settings.smoke.journeys.length + settings.health.length;
+    return count === 0 ? [] : [`${settings.smoke.suite} suite: ${settings.health.length} health checks, ${settings.smoke.checks.length} checks, ${settings.smoke.journeys.length} journeys`];
+  },
+  expectedMs: () => 5_000,
+  prepare: (intent) => intent,
+  async run({ version, timeoutMs }, ctx) {
+    const { results, verdict } = await runSmoke(ctx, version, timeoutMs);
+    if (verdict.kind === "pass") return results;
+    throw new SluiceError({
+      code: "SMOKE_FAILED",
+      remedy: "operator",
+      at: "stages.smoke",
+      message: verdict.reason,
+      hint: `Each result with its time is in smoke.log: sluice logs ${ctx.deploymentId} --file smoke.log`,
+    });
+  },
+  summary: (results) => (results.length === 0 ? "no smoke checks declared" : `${results.length} of ${results.length} passed`),
+};
+
+/** All at once; what is still running at the deadline is unknown, and unknown does not pass. */
+export async function runSmoke(ctx: StageContext, version: string, timeoutMs: number, file = "smoke.log") {
+  const checks = [...ctx.parts.checks.services(version), ...ctx.parts.checks.smoke(version)];
+  const deadline = new AbortController();
+  const timer = ctx.parts.clock.sleep(timeoutMs, AbortSignal.any([ctx.signal, deadline.signal])).then(
+    () => deadline.abort(),
+    () => undefined,
+  );
+  const results = await Promise.all(checks.map((check) => probe(check, AbortSignal.any([ctx.signal, deadline.signal]), ctx)));
+  deadline.abort();
+  await timer;
+  for (const { name, verdict, detail, tookMs } of results) {
+    await ctx.log(file, `${verdict.kind.padEnd(7)} ${name.padEnd(30)} ${Math.round(tookMs)} ms  ${detail}`);
+  }
+  const critical = checks.map((check) => check.critical);
+  const round = aggregateRound(results.map((result, at) => ({ result, critical: critical[at] ?? true })));
+  const nothingDeclared = checks.length === 0;
+  return { results, verdict: nothingDeclared ? ({ kind: "pass" } as const) : round.verdict };
+}
+
+async function probe(check: Check, signal: AbortSignal, ctx: StageContext): Promise<CheckResult> {
+  try {
+    return await check.probe(signal);
+  } catch (thrown) {
+    ctx.signal.throwIfAborted();
+    if (!signal.aborted) throw thrown;
+    return { name: check.name, verdict: { kind: "unknown", reason: "no answer before the suite's deadline" }, tookMs: 0, detail: "no answer before the suite's deadline" };
+  }
+}
