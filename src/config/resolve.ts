@@ -1,0 +1,209 @@
+/**
+ * What the pipeline is told about one environment: every default applied, every path absolute, every secret still a name.
+ * Plain JSON, since a deployment journals the settings it began with.
+ */
+import { resolve } from "node:path";
+import type { CheckAction, CheckName } from "../domain/checks.ts";
+import { checkActionsOf, checkNames, checkTable } from "../domain/checks.ts";
+import { SluiceError } from "../domain/errors.ts";
+import type {
+  ApprovalSettings,
+  ComponentSettings,
+  DatabaseSettings,
+  EnvironmentSettings,
+  MigrationSettings,
+  NotifierSettings,
+  SecretSettings,
+} from "../domain/settings.ts";
+import type { ReadFile } from "./load.ts";
+import { completeEnvironment } from "./merge.ts";
+import { healthSettings, observationSettings, rolloutSettings, smokeSettings } from "./resolve-watch.ts";
+import type { CompleteEnvironment, Configuration } from "./schema.ts";
+import { didYouMean } from "./suggestion.ts";
+
+export interface ResolveOptions {
+  /** Absolute. Relative paths of the configuration are below it. */
+  readonly projectFolder: string;
+  /** For the file of allowed signers; paths are absolute. */
+  readonly readFile: ReadFile;
+}
+
+/** Throws ENVIRONMENT_UNKNOWN, and CONFIG_INVALID where the file of allowed signers cannot be read. */
+export function resolveEnvironment(
+  configuration: Configuration,
+  environment: string,
+  options: ResolveOptions,
+): EnvironmentSettings {
+  refuseUnknown(configuration, environment);
+  const complete = completeEnvironment(configuration, environment);
+  const absolute = (path: string): string => resolve(options.projectFolder, path);
+  const { backup, checks, ci, lock, policy, records, rollback } = complete;
+  return {
+    project: configuration.project,
+    environment,
+    url: complete.url ?? null,
+    strictness: policy,
+    checks: checkActionsOf(policy, withoutUndefined(checks)),
+    overrides: overridesOf(complete),
+    tags: complete.tags,
+    branches: complete.branches,
+    ciCommand: ci.command ?? null,
+    ciTimeoutMs: ci.timeout,
+    build: complete.build,
+    components: componentsOf(configuration, complete),
+    target: { kind: complete.target.kind, root: absolute(complete.target.root ?? `.sluice/run/${environment}`) },
+    router: { kind: complete.router.kind, state: absolute(complete.router.state ?? `.sluice/router/${environment}`) },
+    databases: databasesOf(configuration, absolute),
+    migrations: migrationsOf(configuration),
+    secrets: secretsOf(configuration, complete, absolute),
+    disk: { minFreeBytes: complete.disk.minFree },
+    memory: { minFreeBytes: complete.memory.minFree },
+    load: { maxPerCpu: complete.load.maxPerCpu },
+    approvals: approvalsOf(complete, options.readFile, absolute),
+    lock: { onBusy: lock.onBusy, queueTimeoutMs: lock.queueTimeout, leaseMs: lock.lease, heartbeatMs: lock.heartbeat },
+    backup: {
+      policy: backup.policy,
+      folder: absolute(backup.folder),
+      nameTemplate: backup.name,
+      keepNewest: backup.keepNewest,
+      keepRecordedDays: backup.keepRecordedDays,
+    },
+    rollout: rolloutSettings(complete.rollout),
+    health: complete.health.map((check) => healthSettings(check, complete.url)),
+    smoke: smokeSettings(complete.smoke, complete.url),
+    observation: observationSettings(complete.observation),
+    rollback: { windowMs: rollback.window, confirmWord: rollback.confirmWord, on: rollback.on },
+    records: { folder: absolute(records.folder), keepDays: records.keepDays },
+    onCall: complete.onCall,
+    notify: notifiersOf(configuration, complete.notify, absolute),
+  };
+}
+
+function refuseUnknown(configuration: Configuration, environment: string): void {
+  const known = Object.keys(configuration.environments);
+  if (known.includes(environment)) return;
+  throw new SluiceError({
+    code: "ENVIRONMENT_UNKNOWN",
+    remedy: "operator",
+    at: "environments",
+    message: `There is no environment ${JSON.stringify(environment.slice(0, 64))}; there are: ${known.join(", ")}.`,
+    hint: `${capital(didYouMean(environment, known))} See them all by: sluice validate`,
+  });
+}
+
+const capital = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith("?") ? "" : "."}`;
+
+type Absolute = (path: string) => string;
+
+const withoutUndefined = (checks: CompleteEnvironment["checks"]): Partial<Record<CheckName, CheckAction>> =>
+  Object.fromEntries(Object.entries(checks).filter(([, action]) => action !== undefined));
+
+/** Cells that differ from the table, not those that merely repeat it. */
+function overridesOf({ checks, policy }: CompleteEnvironment): readonly CheckName[] {
+  return checkNames.filter((name) => checks[name] !== undefined && checks[name] !== checkTable[name][policy]);
+}
+
+function componentsOf(configuration: Configuration, complete: CompleteEnvironment): readonly ComponentSettings[] {
+  return Object.entries(configuration.components).map(([name, component]) => ({
+    name,
+    build: component.build,
+    command: component.command,
+    workingDirectory: component.workingDirectory,
+    environment: { ...component.environment, ...complete.variables[name] },
+    instances: component.instances,
+    stopTimeoutMs: component.stopTimeout,
+    ready: {
+      path: component.ready.path,
+      status: component.ready.status,
+      tellsVersion: component.ready.version,
+      intervalMs: component.ready.interval,
+      timeoutMs: component.ready.timeout,
+    },
+    route: component.route ? { host: component.route.host, port: complete.ports[name] ?? component.route.port } : null,
+  }));
+}
+
+function databasesOf(configuration: Configuration, absolute: Absolute): readonly DatabaseSettings[] {
+  return Object.entries(configuration.databases).map(([name, database]) =>
+    database.kind === "postgres"
+      ? { name, kind: database.kind, url: database.url }
+      : { name, kind: database.kind, file: absolute(database.file) },
+  );
+}
+
+function migrationsOf(configuration: Configuration): readonly MigrationSettings[] {
+  return Object.entries(configuration.migrations).map(([database, { apply, pending, environment, timeout }]) => ({
+    database,
+    apply,
+    pending,
+    environment,
+    timeoutMs: timeout,
+  }));
+}
+
+function secretsOf(
+  configuration: Configuration,
+  complete: CompleteEnvironment,
+  absolute: Absolute,
+): readonly SecretSettings[] {
+  const names = new Set([...Object.keys(configuration.secrets), ...Object.keys(complete.secrets)]);
+  return [...names].map((name) => {
+    const shared = configuration.secrets[name];
+    const source = complete.secrets[name] ?? shared;
+    return {
+      name,
+      source:
+        source?.file === undefined
+          ? { kind: "environment", variable: source?.env ?? name }
+          : { kind: "file", path: absolute(source.file) },
+      required: source?.required ?? shared?.required ?? true,
+    };
+  });
+}
+
+function approvalsOf({ approvals }: CompleteEnvironment, readFile: ReadFile, absolute: Absolute): ApprovalSettings {
+  const { allowedSigners, wait, timeout, remindEvery, ...same } = approvals;
+  return {
+    ...same,
+    allowedSigners: allowedSigners === undefined ? "" : signersText(allowedSigners, readFile, absolute),
+    waitMs: wait,
+    timeoutMs: timeout,
+    remindEveryMs: remindEvery,
+  };
+}
+
+function signersText(file: string, readFile: ReadFile, absolute: Absolute): string {
+  try {
+    return readFile(absolute(file));
+  } catch (cause) {
+    throw new SluiceError({
+      code: "CONFIG_INVALID",
+      remedy: "operator",
+      at: "approvals.allowedSigners",
+      message: `The file of allowed signers, ${file}, cannot be read.`,
+      hint: "Write it (one line each: name, key type, public key) or correct the path, then run: sluice validate",
+      cause,
+    });
+  }
+}
+
+function notifiersOf(
+  configuration: Configuration,
+  chosen: readonly string[] | undefined,
+  absolute: Absolute,
+): readonly NotifierSettings[] {
+  return Object.entries(configuration.notify)
+    .filter(([name]) => chosen === undefined || chosen.includes(name))
+    .map(([name, channel]) =>
+      channel.kind === "log-file"
+        ? { name, kind: channel.kind, file: absolute(channel.file), events: channel.events }
+        : {
+            name,
+            kind: channel.kind,
+            url: channel.url,
+            signingSecret: channel.signingSecret ?? null,
+            events: channel.events,
+          },
+    );
+}

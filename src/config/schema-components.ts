@@ -1,0 +1,196 @@
+/** What is deployed: components, their databases, migrations, secrets by name, and the channels that people are told by. */
+import { z } from "zod";
+import { notificationKinds } from "../domain/notification.ts";
+import {
+  argv,
+  count,
+  duration,
+  file,
+  httpUrl,
+  innerFolder,
+  key,
+  line,
+  name,
+  period,
+  port,
+  say,
+  secretName,
+  valueOrSecret,
+  variableName,
+} from "./schema-values.ts";
+
+const variables = () => z.record(variableName(), valueOrSecret());
+
+/** `{ env: NAME }` or `{ file: path }`: where a secret's text comes from, never the text itself (K1). */
+export const SecretSourceSchema = z
+  .strictObject({
+    env: key(
+      variableName().optional(),
+      "Environment variable of Sluice's own process that holds the text.",
+      "SHOP_DATABASE_URL",
+    ),
+    file: key(
+      file().optional(),
+      "File that holds the text; newlines at its end are dropped.",
+      "/run/secrets/database-url",
+    ),
+    required: key(
+      z.boolean().optional(),
+      "Without a required secret nothing is deployed; a missing optional one only warns. True unless said otherwise.",
+      false,
+    ),
+  })
+  .refine((source) => (source.env === undefined) !== (source.file === undefined), {
+    error: say("a secret has exactly one source", "write { env: NAME } or { file: path }"),
+  });
+
+export const secrets = () =>
+  key(
+    z.record(secretName(), SecretSourceSchema),
+    "Every secret by name, and where its text comes from; never the text itself.",
+    { SHOP_DATABASE_URL: { env: "SHOP_DATABASE_URL" } },
+  );
+
+const Ready = z.strictObject({
+  path: key(
+    z
+      .string()
+      .regex(/^\/\S*$/, { error: say("the path does not begin with /", "write for example /health") })
+      .default("/health"),
+    "Path that is asked until the instance is ready.",
+    "/health",
+  ),
+  status: key(count(100, 599).default(200), "Status of a ready answer.", 200),
+  version: key(
+    z.boolean().default(true),
+    "The ready answer's JSON body must name the deployed version under the key `version`, so that a stale process is not taken for the new one.",
+    true,
+  ),
+  interval: key(period().prefault("100ms"), "Time between two questions.", "100ms"),
+  timeout: key(period().prefault("30s"), "Without a ready answer for this long the start has failed.", "30s"),
+});
+
+const Component = z.strictObject({
+  build: key(z.array(argv()).default([]), "Commands that build it, run in the exported release in this order.", [
+    ["npm", "ci"],
+  ]),
+  command: key(argv(), "Command that runs it, as a list of words; `{port}` becomes the instance's port.", [
+    "node",
+    "server.mjs",
+  ]),
+  workingDirectory: key(innerFolder().default("."), "Folder inside the release to run in.", "services/gateway"),
+  environment: key(variables().default({}), "Variables of its process: text, or the name of a secret.", {
+    LOG_LEVEL: "info",
+    DATABASE_URL: { secret: "SHOP_DATABASE_URL" },
+  }),
+  instances: key(count(1, 100).default(1), "Processes of each version.", 2),
+  stopTimeout: key(duration().prefault("10s"), "Between the polite stop (SIGTERM) and the forced one.", "10s"),
+  ready: key(Ready.prefault({}), "How an instance says that it is ready for its first request."),
+  route: key(
+    z
+      .strictObject({
+        host: key(line().default("127.0.0.1"), "Address the router listens at.", "127.0.0.1"),
+        port: key(port(), "Port the router listens at.", 8080),
+      })
+      .optional(),
+    "Where clients reach it, through the router. Without a route it is a worker: it gets no traffic and is replaced at the end of the rollout.",
+    { port: 8080 },
+  ),
+});
+
+export const components = () =>
+  key(
+    z
+      .record(name("a component"), Component)
+      .refine((all) => Object.keys(all).length > 0, {
+        error: say("there is no component", "name at least one, with its command"),
+      }),
+    "What is deployed, by name, in the order in which it is started and shifted.",
+  );
+
+export const databases = () =>
+  key(
+    z.record(
+      name("a database"),
+      z.discriminatedUnion("kind", [
+        z.strictObject({
+          kind: key(z.literal("postgres"), "PostgreSQL.", "postgres"),
+          url: key(valueOrSecret(), "Connection URL; with a password in it, a secret.", {
+            secret: "SHOP_DATABASE_URL",
+          }),
+        }),
+        z.strictObject({
+          kind: key(z.literal("sqlite"), "SQLite.", "sqlite"),
+          file: key(
+            file().refine((path) => path !== ":memory:" && !path.startsWith("file:"), {
+              error: say("the database is no file", "write the path of its file, relative to the project"),
+            }),
+            "The database file, relative to the project.",
+            "data/shop.sqlite",
+          ),
+        }),
+      ]),
+    ),
+    "Databases that are backed up before a deployment and asked whether they answer, by name.",
+    { main: { kind: "postgres", url: { secret: "SHOP_DATABASE_URL" } } },
+  );
+
+export const migrations = () =>
+  key(
+    z.record(
+      name("a database"),
+      z.strictObject({
+        pending: key(argv(), "Command that lists the migrations not applied yet; it changes nothing.", [
+          "node",
+          "migrate.mjs",
+          "pending",
+        ]),
+        apply: key(argv(), "Command that applies them.", ["node", "migrate.mjs", "up"]),
+        environment: key(variables().default({}), "Variables of both commands.", {
+          DATABASE_URL: { secret: "SHOP_DATABASE_URL" },
+        }),
+        timeout: key(period().prefault("10m"), "A migration that takes longer has failed.", "10m"),
+      }),
+    ),
+    "How the schema of a database is brought up to date; the key is the database's name.",
+  );
+
+const events = () =>
+  key(
+    z
+      .array(z.enum(notificationKinds))
+      .min(1)
+      .default([...notificationKinds]),
+    "Events that are told here; all of them unless some are named.",
+    ["succeeded", "failed", "rolled-back"],
+  );
+
+export const channels = () =>
+  key(
+    z.record(
+      name("a channel"),
+      z.discriminatedUnion("kind", [
+        z.strictObject({
+          kind: key(z.literal("log-file"), "Lines in a file.", "log-file"),
+          file: key(file(), "The file, relative to the project.", "deployment-logs/notifications.log"),
+          events: events(),
+        }),
+        z.strictObject({
+          kind: key(z.literal("webhook"), "A POST with a JSON body.", "webhook"),
+          url: key(
+            z.union([httpUrl(), z.strictObject({ secret: key(secretName(), "Name of a secret.", "TEAM_WEBHOOK") })]),
+            "Where it is sent; most such addresses are secrets.",
+            { secret: "TEAM_WEBHOOK" },
+          ),
+          signingSecret: key(
+            z.strictObject({ secret: key(secretName(), "Name of a secret.", "TEAM_WEBHOOK_KEY") }).optional(),
+            "Secret that signs each message, so that the receiver can tell it is ours.",
+            { secret: "TEAM_WEBHOOK_KEY" },
+          ),
+          events: events(),
+        }),
+      ]),
+    ),
+    "Channels that people are told by, by name.",
+    { log: { kind: "log-file", file: "deployment-logs/notifications.log" } },
+  );
