@@ -1,0 +1,140 @@
+/**
+ * One route at work: its listener, its split and its revisions. Knows nothing of files, fences or commands; what it is
+ * told to do has already been decided and written down.
+ */
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { RevisionId, Split } from "../../domain/traffic.ts";
+import { serve } from "./exchange.ts";
+import { originPath } from "./headers.ts";
+import { type Address, listening } from "./listener.ts";
+import { sendProblem, writeProblem } from "./problem.ts";
+import { createRevision, nextUpstream, type Revision, setEndpoints, type Upstream } from "./revision.ts";
+import { serveUpgrade } from "./upgrade.ts";
+import { type WeightedOrder, weightedOrder } from "./weighted-order.ts";
+
+/** Revisions without weight whose counters are kept; the longest retired are forgotten first. */
+const retiredKept = 32;
+
+interface Chosen {
+  readonly revision: Revision;
+  readonly upstream: Upstream;
+}
+
+export class LiveRoute {
+  readonly #name: string;
+  readonly #nowMs: () => number;
+  readonly #random: () => number;
+  readonly #revisions = new Map<RevisionId, Revision>();
+  #split: Split = [];
+  #serving: readonly (Revision | undefined)[] = [];
+  #order: WeightedOrder;
+  #server: Server | undefined;
+
+  /** `nowMs`: milliseconds since the epoch, rising steadily. `random`: from 0 to below 1. */
+  constructor(name: string, nowMs: () => number, random: () => number) {
+    this.#name = name;
+    this.#nowMs = nowMs;
+    this.#random = random;
+    this.#order = weightedOrder([], random);
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  get listening(): boolean {
+    return this.#server?.listening === true;
+  }
+
+  get split(): Split {
+    return this.#split;
+  }
+
+  /** Refused with PORT_IN_USE. A listener at another address stops accepting, and finishes what it began. */
+  async listen(at: Address): Promise<void> {
+    const next = await listening(
+      at,
+      (request, response) => this.#onRequest(request, response),
+      (request, socket, head) => this.#onUpgrade(request, socket, head),
+    );
+    this.#server?.close();
+    this.#server = next;
+  }
+
+  /** From the next request on. Nothing under way is touched. */
+  apply(split: Split): void {
+    for (const share of split) {
+      const revision = this.#revisions.get(share.revision) ?? createRevision(share.revision);
+      // Entered again at the end: the map's order is the order of retirement.
+      this.#revisions.delete(share.revision);
+      this.#revisions.set(share.revision, revision);
+      setEndpoints(revision, share.endpoints);
+    }
+    const percents = split.map((share) => share.percent);
+    this.#split = split;
+    this.#serving = split.map((share) => this.#revisions.get(share.revision));
+    this.#order = weightedOrder(percents, this.#random);
+    this.#retire();
+  }
+
+  revision(id: RevisionId): Revision | undefined {
+    return this.#revisions.get(id);
+  }
+
+  /** Those with and without weight, as long as their counters are kept. */
+  revisions(): readonly Revision[] {
+    return [...this.#revisions.values()];
+  }
+
+  /** Stops accepting; resolves when all connections are gone. */
+  async close(): Promise<void> {
+    const stopped = this.#server;
+    this.#server = undefined;
+    if (stopped === undefined) return;
+    await new Promise<void>((resolve) => {
+      stopped.close(() => resolve());
+      stopped.closeIdleConnections();
+    });
+  }
+
+  #choose(): Chosen | undefined {
+    const revision = this.#serving[this.#order.next()];
+    const upstream = revision === undefined ? undefined : nextUpstream(revision);
+    return revision === undefined || upstream === undefined ? undefined : { revision, upstream };
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const path = originPath(request.url ?? "");
+    const choose = () => this.#choose() ?? this.#refuse(response);
+    if (path === undefined) sendProblem(response, 400, this.#noPath(request));
+    else serve({ request, response, path, nowMs: this.#nowMs, choose });
+  }
+
+  #refuse(response: ServerResponse): undefined {
+    sendProblem(response, 503, this.#noneServes());
+  }
+
+  #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const path = originPath(request.url ?? "");
+    const chosen = path === undefined ? undefined : this.#choose();
+    if (path === undefined) writeProblem(socket, 400, this.#noPath(request));
+    else if (chosen === undefined) writeProblem(socket, 503, this.#noneServes());
+    else serveUpgrade({ request, socket, head, path, ...chosen, nowMs: this.#nowMs });
+  }
+
+  #noPath(request: IncomingMessage): string {
+    return `Route ${this.#name}: ${request.url} is not a path.`;
+  }
+
+  #noneServes(): string {
+    return `Route ${this.#name}: no revision serves.`;
+  }
+
+  #retire(): void {
+    const retired = this.revisions().filter(({ id }) => !this.#split.some((share) => share.revision === id));
+    for (const revision of retired) setEndpoints(revision, []);
+    const done = retired.filter((revision) => revision.underWay.size === 0);
+    for (const { id } of done.slice(0, Math.max(0, done.length - retiredKept))) this.#revisions.delete(id);
+  }
+}
