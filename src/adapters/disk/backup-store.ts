@@ -1,0 +1,292 @@
+/**
+ * Backups in a folder. An object lies under its key, its manifest beside it as `<key>.manifest.json`, written last. Every
+ * file is written under another name, brought to the disk with fsync, and renamed: after a power cut a name either has all
+ * of its bytes or does not exist. What a killed process leaves behind lies in folders named `.incoming-…`.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import type { BackupManifest } from "../../domain/backup.ts";
+import { SluiceError } from "../../domain/errors.ts";
+import type { BackupStore, StoredObject } from "../../ports/backup-store.ts";
+
+export interface DiskBackupStoreOptions {
+  readonly folder: string;
+  readonly name: string;
+}
+
+/**
+ * `put` under a key that has a manifest replaces that backup (a step that runs again): its manifest is withdrawn first, so
+ * that no manifest ever describes other bytes. `list` throws BACKUP_UNVERIFIED, naming every faulty file, where a manifest
+ * is unreadable or its object is missing or of another size: a list that leaves them out would say that they never were.
+ */
+export function diskBackupStore(options: DiskBackupStoreOptions): BackupStore {
+  const store = { folder: resolve(options.folder), name: options.name };
+  return {
+    kind: "disk",
+    name: options.name,
+    put: (key, bytes, signal) => put(store, key, bytes, signal),
+    get: (key, signal) => get(store, key, signal),
+    putManifest: (manifest, signal) => putManifest(store, manifest, signal),
+    list: async (signal) => (await listed(store, signal)).toSorted(newestFirst),
+    remove: (id, signal) => remove(store, id, signal),
+    freeBytes: (signal) => freeBytes(store, signal),
+  };
+}
+
+interface Store {
+  readonly folder: string;
+  readonly name: string;
+}
+
+const manifestSuffix = ".manifest.json";
+/** No separators, no leading dot, and nothing that looks like the manifest of another key. */
+const keyShape = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
+
+// Unknown members are kept: a later version may write more than this one knows.
+const Manifest = z.looseObject({
+  id: z.string().min(1),
+  environment: z.string(),
+  database: z.string(),
+  deploymentId: z.string().nullable(),
+  takenAtMs: z.number(),
+  tookMs: z.number(),
+  format: z.string(),
+  key: z.string().regex(keyShape),
+  location: z.string(),
+  sizeBytes: z.int().min(0),
+  sha256: z.string(),
+  source: z.looseObject({ kind: z.string(), name: z.string(), serverVersion: z.string() }),
+  tables: z.array(z.looseObject({ name: z.string(), rows: z.int().min(0) })),
+  level: z.enum(["stored", "readable", "restored", "equal"]),
+  restoreCommands: z.array(z.string()),
+});
+
+async function put(
+  store: Store,
+  key: string,
+  bytes: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<StoredObject> {
+  const location = pathOf(store, key);
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  const write = async (file: FileHandle) => {
+    for await (const chunk of bytes) {
+      signal.throwIfAborted();
+      hash.update(chunk);
+      sizeBytes += chunk.byteLength;
+      await file.writeFile(chunk);
+    }
+  };
+  await writeDurably(store, location, write, signal, async () => {
+    await rm(manifestPath(location), { force: true });
+    await syncFolder(store.folder);
+  });
+  return { location, sizeBytes, sha256: hash.digest("hex") };
+}
+
+async function* get(store: Store, key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const location = pathOf(store, key);
+  signal.throwIfAborted();
+  try {
+    for await (const chunk of createReadStream(location)) {
+      signal.throwIfAborted();
+      yield chunk;
+    }
+  } catch (error) {
+    throw codeOf(error) === "ENOENT" ? unknownBackup(store, location) : error;
+  }
+}
+
+async function putManifest(store: Store, manifest: BackupManifest, signal: AbortSignal): Promise<void> {
+  const location = pathOf(store, manifest.key);
+  const fault = await objectFault(location, manifest.sizeBytes);
+  if (fault !== undefined) {
+    throw new SluiceError({
+      code: "BACKUP_FAILED",
+      remedy: "bug",
+      at: `backups.${store.name}`,
+      message: `The manifest of ${manifest.id} was not written: ${fault}.`,
+      hint: "Take the backup again with: sluice backup",
+    });
+  }
+  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  await writeDurably(store, manifestPath(location), (file) => file.writeFile(text), signal);
+}
+
+async function listed(store: Store, signal: AbortSignal): Promise<readonly BackupManifest[]> {
+  const entries = await manifestEntries(store, signal);
+  const faults = entries.flatMap((entry) => (entry.kind === "faulty" ? [`${entry.path}: ${entry.fault}`] : []));
+  if (faults.length > 0) {
+    throw new SluiceError({
+      code: "BACKUP_UNVERIFIED",
+      remedy: "operator",
+      at: `backups.${store.name}`,
+      message: `${faults.length === 1 ? "A backup" : `${faults.length} backups`} in ${store.folder} cannot be trusted: ${faults.join("; ")}.`,
+      hint: "Look at each file; repair it, or move it and its manifest elsewhere. Then run: sluice backup list",
+    });
+  }
+  return entries.flatMap((entry) => (entry.kind === "sound" ? [entry.manifest] : []));
+}
+
+type Entry =
+  | { readonly kind: "sound"; readonly path: string; readonly manifest: BackupManifest }
+  | { readonly kind: "faulty"; readonly path: string; readonly fault: string };
+
+async function manifestEntries(store: Store, signal: AbortSignal): Promise<readonly Entry[]> {
+  const entries: Entry[] = [];
+  for (const name of await namesIn(store)) {
+    signal.throwIfAborted();
+    const path = join(store.folder, name);
+    const entry = await readEntry(store, path);
+    // Removed by another process while we looked: gone, not faulty.
+    if (entry.kind === "sound" || (await isThere(path))) entries.push(entry);
+  }
+  return entries;
+}
+
+async function namesIn(store: Store): Promise<readonly string[]> {
+  try {
+    const names = await readdir(store.folder);
+    return names.filter((name) => name.endsWith(manifestSuffix) && !name.startsWith("."));
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+async function readEntry(store: Store, path: string): Promise<Entry> {
+  const faulty = (fault: string): Entry => ({ kind: "faulty", path, fault });
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    return faulty(error instanceof Error ? error.message : String(error));
+  }
+  const parsed = Manifest.safeParse(json);
+  if (!parsed.success) return faulty(z.prettifyError(parsed.error).replaceAll("\n", " "));
+  const location = join(store.folder, parsed.data.key);
+  if (manifestPath(location) !== path) return faulty(`it describes another key, ${parsed.data.key}`);
+  const fault = await objectFault(location, parsed.data.sizeBytes);
+  return fault === undefined ? { kind: "sound", path, manifest: parsed.data } : faulty(fault);
+}
+
+/** Removing what is not there is no error: a step that removes may run twice. */
+async function remove(store: Store, id: string, signal: AbortSignal): Promise<void> {
+  for (const entry of await manifestEntries(store, signal)) {
+    if (entry.kind === "faulty" || entry.manifest.id !== id) continue;
+    await rm(entry.path, { force: true });
+    await syncFolder(store.folder);
+    await rm(join(store.folder, entry.manifest.key), { force: true });
+  }
+}
+
+/** Free for an ordinary user, which is what counts when Sluice is not root. */
+async function freeBytes(store: Store, signal: AbortSignal): Promise<number> {
+  signal.throwIfAborted();
+  await makeFolder(store);
+  const { bavail, bsize } = await statfs(store.folder);
+  return bavail * bsize;
+}
+
+/** Writes all of it under another name, then gives it its name. Whatever goes wrong, nothing is left behind. */
+async function writeDurably(
+  store: Store,
+  path: string,
+  write: (file: FileHandle) => Promise<void>,
+  signal: AbortSignal,
+  beforeRename: () => Promise<void> = async () => {},
+): Promise<void> {
+  signal.throwIfAborted();
+  let incoming: string | undefined;
+  try {
+    await makeFolder(store);
+    // A folder of its own: the same step may run twice at once, and neither may write into the other's file.
+    incoming = await mkdtemp(join(store.folder, ".incoming-"));
+    const temporary = join(incoming, "object");
+    const file = await open(temporary, "wx", 0o600);
+    try {
+      await write(file);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    signal.throwIfAborted();
+    await beforeRename();
+    await rename(temporary, path);
+    await syncFolder(store.folder);
+  } catch (error) {
+    throw ["ENOSPC", "EDQUOT"].includes(codeOf(error)) ? diskFull(store, path) : error;
+  } finally {
+    if (incoming !== undefined) await rm(incoming, { recursive: true, force: true });
+  }
+}
+
+/** An existing folder keeps its mode; it may serve others too. The files in it are ours alone in any case. */
+const makeFolder = (store: Store): Promise<unknown> => mkdir(store.folder, { recursive: true, mode: 0o700 });
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function objectFault(location: string, sizeBytes: number): Promise<string | undefined> {
+  try {
+    const { size } = await stat(location);
+    return size === sizeBytes ? undefined : `${location} has ${size} bytes instead of ${sizeBytes}`;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return `${location} is missing`;
+    throw error;
+  }
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+const manifestPath = (location: string): string => `${location}${manifestSuffix}`;
+
+function pathOf(store: Store, key: string): string {
+  if (keyShape.test(key) && !key.endsWith(manifestSuffix)) return join(store.folder, key);
+  throw new SluiceError({
+    code: "USAGE",
+    remedy: "operator",
+    at: `backups.${store.name}`,
+    message: `"${key}" cannot name a backup: letters, digits, dot, underscore and hyphen are allowed, at most 200, no dot first, no "${manifestSuffix}" last.`,
+    hint: "Use a name shown by: sluice backup list",
+  });
+}
+
+function unknownBackup(store: Store, location: string): SluiceError {
+  return new SluiceError({
+    code: "BACKUP_UNKNOWN",
+    remedy: "operator",
+    at: `backups.${store.name}`,
+    message: `There is no backup at ${location}.`,
+    hint: "See which ones exist with: sluice backup list",
+  });
+}
+
+function diskFull(store: Store, path: string): SluiceError {
+  return new SluiceError({
+    code: "DISK_FULL",
+    remedy: "operator",
+    at: `backups.${store.name}`,
+    message: `The disk of ${store.folder} is full; ${path} was not written and nothing of it is left behind.`,
+    hint: `Free some space or prune older backups (sluice backup prune), then look again with: df -h ${store.folder}`,
+  });
+}
+
+const codeOf = (error: unknown): string => String((error as NodeJS.ErrnoException | undefined)?.code ?? "");
+
+const newestFirst = (a: BackupManifest, b: BackupManifest): number =>
+  b.takenAtMs - a.takenAtMs || (a.id < b.id ? 1 : -1);
