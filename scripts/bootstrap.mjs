@@ -270,8 +270,11 @@ async function runNpm(nodeBinary, words, cwd, env) {
   stop();
   if (ended.signal) throw new SetupError(`npm ${words.join(" ")} was stopped by ${ended.signal}`);
   if (ended.code === 0) return;
-  const tail = `${ended.error ?? ""}${Buffer.concat(said)}`.trim().split("\n").slice(-20);
-  throw new SetupError(`npm ${words.join(" ")} failed (exit ${ended.code}):\n  ${tail.join("\n  ")}
+  const lines = `${ended.error ?? ""}${Buffer.concat(said)}`
+    .split("\n")
+    .filter((line) => !/^npm error\s*$/.test(line) && line);
+  const shown = lines.length > 24 ? [...lines.slice(0, 12), "…", ...lines.slice(-12)] : lines;
+  throw new SetupError(`npm ${words.join(" ")} failed (exit ${ended.code}):\n  ${shown.join("\n  ")}
   Is the package registry reachable from here? Then run the same command again.`);
 }
 
