@@ -159,19 +159,22 @@ function installedByHand() {
     return false;
   }
   const { "": _root, ...wanted } = JSON.parse(fs.readFileSync(packageLock, "utf8")).packages;
-  const missing = Object.entries(wanted).some(([path, entry]) => {
-    if (here[path] !== undefined)
-      return here[path].version !== entry.version || here[path].integrity !== entry.integrity;
-    return !(entry.optional && isForAnotherMachine(entry)) && !entry.link;
+  const complete = Object.entries(wanted).every(([path, entry]) => {
+    const found = here[path];
+    if (found === undefined) return mayBeAbsent(entry);
+    return (
+      found.version === entry.version && (found.integrity ?? entry.integrity) === (entry.integrity ?? found.integrity)
+    );
   });
-  return !missing && Object.keys(here).every((path) => wanted[path] !== undefined);
+  return complete && Object.keys(here).every((path) => wanted[path] !== undefined);
 }
 
-function isForAnotherMachine(entry) {
-  const excludes = (list, own) =>
-    list !== undefined && (list.includes(`!${own}`) || !list.some((x) => x === own || x.startsWith("!")));
-  // A package with `libc` has a twin for the other C library; npm picked one of the two.
-  return excludes(entry.os, process.platform) || excludes(entry.cpu, process.arch) || entry.libc !== undefined;
+/** npm leaves out optional packages of other machines, what only those need, and the twin for the other C library. */
+function mayBeAbsent(entry) {
+  const admits = (list, own) => list === undefined || list.includes(own);
+  const madeForThisMachine =
+    (entry.os ?? entry.cpu) !== undefined && admits(entry.os, process.platform) && admits(entry.cpu, process.arch);
+  return entry.link === true || (entry.optional === true && (!madeForThisMachine || entry.libc !== undefined));
 }
 
 /** True when npm was run by hand; leaves a stamp, so that the next start is quick. */
