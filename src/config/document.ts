@@ -6,7 +6,7 @@ import type { Document, Node } from "yaml";
 import { isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, parseDocument } from "yaml";
 import type { Fault, Path } from "./faults.ts";
 import { ConfigurationFaults, pathText } from "./faults.ts";
-import { structureFaults } from "./structure.ts";
+import { deepest, structureFaults } from "./structure.ts";
 
 /** A fault without its place in the file: `key` points at the key, `value` at what stands behind it. */
 export interface Finding {
@@ -28,7 +28,6 @@ export interface ParsedFile {
 const mostBytes = 1 << 20;
 /** About 5,000 lines. Some parts of the parser are quadratic in the number of tokens. */
 const mostTokens = 50_000;
-export const deepest = 32;
 const mostAliases = 100;
 
 export function parseFile(file: string, text: string): ParsedFile {
@@ -66,24 +65,22 @@ export const fileFault = (file: string, what: string, fix: string): Configuratio
   new ConfigurationFaults([{ file, line: 1, column: 1, path: "", what, fix }]);
 
 function refuseHuge(file: string, text: string): void {
-  if (text.length > mostBytes || Buffer.byteLength(text) > mostBytes) {
-    throw fileFault(
-      file,
-      `the file has ${Buffer.byteLength(text)} bytes, and the limit is 1 MiB`,
-      "take out what is no configuration",
-    );
+  const bytes = Buffer.byteLength(text);
+  if (bytes > mostBytes) {
+    throw fileFault(file, `the file has ${bytes} bytes, and the limit is 1 MiB`, "take out what is no configuration");
   }
   let tokens = 0;
   let depth = 0;
   for (const token of new Lexer().lex(text)) {
-    tokens++;
-    if (token === "[" || token === "{") depth++;
-    if (token === "]" || token === "}") depth--;
+    depth += deeper[token] ?? 0;
     if (depth > deepest) throw tooDeep(file);
-    if (tokens > mostTokens)
+    if (++tokens > mostTokens) {
       throw fileFault(file, "the file is far too long for a configuration", "take out what is no configuration");
+    }
   }
 }
+
+const deeper: Readonly<Record<string, number>> = { "[": 1, "{": 1, "]": -1, "}": -1 };
 
 const tooDeep = (file: string): ConfigurationFaults =>
   fileFault(file, `something is nested more than ${deepest} levels deep`, "close the brackets, or indent less");

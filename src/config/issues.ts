@@ -141,28 +141,28 @@ const nouns: Readonly<Record<string, string>> = {
 
 function typeWords(expected: string, value: unknown, text: string): Words {
   const noun = nouns[expected] ?? expected;
-  if (expected === "string" && (typeof value === "number" || typeof value === "boolean")) {
-    const read = typeof value === "number" ? `the number ${value}` : `the truth value ${value}`;
-    return {
-      what: text === String(value) ? `${text} is no text` : `${text} is read as ${read}`,
-      fix: `quote it: ${JSON.stringify(text)}`,
-    };
-  }
-  if (expected === "boolean" && typeof value === "string")
-    return { what: `${text} is text in YAML 1.2`, fix: `write ${truth(value)}` };
-  if (expected === "array" && typeof value === "string")
-    return { what: `expected a list, found the text ${text}`, fix: `write [${text}]` };
-  if (expected === "int" && typeof value === "number")
+  return trapWords(expected, value, text) ?? { what: `expected ${noun}, found ${text}`, fix: `write ${noun}` };
+}
+
+/** The slips that YAML invites, each with the one thing to write instead. */
+function trapWords(expected: string, value: unknown, text: string): Words | undefined {
+  if (expected === "string") return unquotedWords(value, text);
+  if (expected === "int" && typeof value === "number") {
     return { what: `${value} is no whole number`, fix: `write ${Math.round(value)}` };
-  const unquoted =
-    (expected === "number" || expected === "int") &&
-    typeof value === "string" &&
-    value.trim() !== "" &&
-    Number.isFinite(Number(value));
-  return {
-    what: `expected ${noun}, found ${text}`,
-    fix: unquoted ? `write ${Number(value)} without quotes` : `write ${noun}`,
-  };
+  }
+  if (typeof value !== "string") return undefined;
+  if (expected === "boolean") return { what: `${text} is text in YAML 1.2`, fix: `write ${truth(value)}` };
+  if (expected === "array") return { what: `expected a list, found the text ${text}`, fix: `write [${text}]` };
+  const quoted = (expected === "number" || expected === "int") && value.trim() !== "" && Number.isFinite(Number(value));
+  return quoted ? { what: `${text} is text because of the quotes`, fix: `write ${Number(value)}` } : undefined;
+}
+
+function unquotedWords(value: unknown, text: string): Words | undefined {
+  if (typeof value !== "number" && typeof value !== "boolean") return undefined;
+  if (text === hidden) return { what: `${text} is no text`, fix: "quote it" };
+  const read = typeof value === "number" ? `the number ${value}` : `the truth value ${value}`;
+  const what = text === String(value) ? `${text} is no text` : `${text} is read as ${read}`;
+  return { what, fix: `quote it: ${JSON.stringify(text)}` };
 }
 
 function truth(text: string): string {
@@ -194,14 +194,15 @@ export function valueAt(data: unknown, path: Path): unknown {
 }
 
 const places = /^(secrets|environment|variables|headers|json|signingSecret)$/;
+const hidden = "what is written there";
 const telling = /pass|secret|token|key|pin|credential|auth/i;
 
 /** What was written, unless it may be a secret that somebody put where none belongs. */
 function shownValue(value: unknown, written: ParsedFile, path: Path): string {
   if (Array.isArray(value)) return "a list";
   if (value !== null && typeof value === "object") return "a mapping";
-  const private_ = path.some((part) => places.test(String(part))) && telling.test(String(path.at(-1)));
-  if (private_) return "what is written there";
+  const mayBeSecret = path.some((part) => places.test(String(part))) && telling.test(String(path.at(-1)));
+  if (mayBeSecret) return hidden;
   const source = written.sourceText(path);
   return typeof value === "string" ? shown(value) : shown(source ?? value).replaceAll(/^"|"$/g, "");
 }

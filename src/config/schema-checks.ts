@@ -115,12 +115,10 @@ const Step = z.strictObject({
     "POST",
   ),
   path: key(
-    z
-      .string()
-      .regex(/^\/\S*$/, {
-        error: ({ input }) =>
-          say(`${shown(input)} does not begin with /`, "write the path only, for example /api/orders"),
-      }),
+    z.string().regex(/^\/\S*$/, {
+      error: ({ input }) =>
+        say(`${shown(input)} does not begin with /`, "write the path only, for example /api/orders"),
+    }),
     "Path below the journey's `baseUrl`; `{{name}}` is a value saved by an earlier step.",
     "/api/orders/{{order}}",
   ),
@@ -153,11 +151,9 @@ const Step = z.strictObject({
   save: key(
     z
       .record(
-        z
-          .string()
-          .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, {
-            error: say("that is no name for a saved value", "use letters, digits and _"),
-          }),
+        z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, {
+          error: say("that is no name for a saved value", "use letters, digits and _"),
+        }),
         z.string().min(1),
       )
       .default({}),

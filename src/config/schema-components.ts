@@ -100,11 +100,9 @@ const Component = z.strictObject({
 
 export const components = () =>
   key(
-    z
-      .record(name("a component"), Component)
-      .refine((all) => Object.keys(all).length > 0, {
-        error: say("there is no component", "name at least one, with its command"),
-      }),
+    z.record(name("a component"), Component).refine((all) => Object.keys(all).length > 0, {
+      error: say("there is no component", "name at least one, with its command"),
+    }),
     "What is deployed, by name, in the order in which it is started and shifted.",
   );
 

@@ -10,7 +10,7 @@ import { pathText } from "./faults.ts";
 type Placed = (offset: number, path: string, what: string, fix: string) => Fault;
 type Report = (node: Node | null | undefined, path: Path, what: string, fix: string) => void;
 
-const deepest = 32;
+export const deepest = 32;
 
 export function structureFaults(document: Document.Parsed, placed: Placed): readonly Fault[] {
   const faults: Fault[] = [];
@@ -31,17 +31,14 @@ export function structureFaults(document: Document.Parsed, placed: Placed): read
 }
 
 function inspect(document: Document.Parsed, node: unknown, path: Path, report: Report): void {
-  if (path.length > deepest)
-    return report(node as Node, [], `this is nested more than ${deepest} levels deep`, "indent less");
-  if (isMap(node)) return inspectMap(document, node as YAMLMap, path, report);
-  if (isSeq(node)) {
+  if (path.length > deepest) report(node as Node, [], `this is nested more than ${deepest} levels deep`, "indent less");
+  else if (isMap(node)) inspectMap(document, node as YAMLMap, path, report);
+  else if (isSeq(node))
     for (const [index, item] of node.items.entries()) inspect(document, item, [...path, index], report);
-    return;
+  else if (isScalar(node)) inspectNumber(node as Node & { value: unknown; source?: string }, path, report);
+  else if (isAlias(node) && node.resolve(document) === undefined) {
+    report(node, path, `*${node.source} stands for nothing`, `quote it: "*${node.source}"`);
   }
-  if (isAlias(node) && node.resolve(document) === undefined) {
-    return report(node, path, `*${node.source} stands for nothing`, `quote it: "*${node.source}"`);
-  }
-  if (isScalar(node)) inspectNumber(node as Node & { value: unknown; source?: string }, path, report);
 }
 
 function inspectNumber(

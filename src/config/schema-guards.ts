@@ -1,0 +1,115 @@
+/** What stands before a deployment: CI, room on the hosts, approvals, the lock, backups; and where it runs. */
+import { z } from "zod";
+import { backupPolicies } from "../domain/settings.ts";
+import { argv, count, duration, file, key, line, period, say, size } from "./schema-values.ts";
+
+export const Ci = z
+  .strictObject({
+    command: key(
+      argv().optional(),
+      "Command that ends with 0 when CI has passed for the commit; `{commit}` becomes its full id.",
+      ["./ci-status", "{commit}"],
+    ),
+    timeout: key(period(), "Without an end for this long CI has not passed.", "5m"),
+  })
+  .meta({ description: "How to ask whether CI has passed for exactly this commit (T4)." });
+
+export const Target = z
+  .strictObject({
+    kind: key(z.literal("process"), "Processes on this machine.", "process"),
+    root: key(
+      file().optional(),
+      "Folder of the releases, logs and run-time files; `.sluice/run/<environment>` unless said otherwise.",
+      ".sluice/run/production",
+    ),
+  })
+  .meta({ description: "Where the components run." });
+
+export const Router = z
+  .strictObject({
+    kind: key(z.literal("builtin"), "Sluice's own router, a process of its own.", "builtin"),
+    state: key(
+      file().optional(),
+      "Folder of the router's state; `.sluice/router/<environment>` unless said otherwise.",
+      ".sluice/router/production",
+    ),
+  })
+  .meta({ description: "What divides the traffic between the versions." });
+
+export const Disk = z
+  .strictObject({ minFree: key(size(), "Free space that must be left.", "1GiB") })
+  .meta({ description: "Disk of this machine and of every host (F4)." });
+export const Memory = z
+  .strictObject({ minFree: key(size(), "Memory that must be left.", "128MiB") })
+  .meta({ description: "Memory of every host (F4)." });
+export const Load = z
+  .strictObject({ maxPerCpu: key(z.number().positive().max(1000), "Load average of one minute, per processor.", 4) })
+  .meta({ description: "Load of every host (F4)." });
+
+export const Approvals = z
+  .strictObject({
+    required: key(count(0, 20), "Approvals needed; the one who started the deployment does not count (P3).", 2),
+    approvers: key(z.array(line().max(100)), "Who may approve; with an empty list anyone whose signature is known.", [
+      "alice",
+      "bob",
+    ]),
+    allowedSigners: key(
+      file().optional(),
+      "File in OpenSSH's allowed_signers format with the approvers' public keys; an approval is an SSH signature checked against it.",
+      ".sluice-signers",
+    ),
+    excludeAuthor: key(z.boolean(), "The author of the commit may not approve it either.", true),
+    acceptDeclared: key(
+      z.boolean(),
+      "Approvals without a signature count too: nothing but the person's word. Never with the policy strict.",
+      false,
+    ),
+    wait: key(duration(), "After the last approval, time in which it can still be cancelled (P4).", "5m"),
+    timeout: key(period(), "Without enough approvals for this long the deployment ends as expired (P4).", "48h"),
+    remindEvery: key(period(), "Approvers are reminded this often.", "4h"),
+  })
+  .meta({ description: "Who must agree before anything changes (P3, P4, P6)." });
+
+export const Lock = z
+  .strictObject({
+    onBusy: key(z.enum(["fail", "queue"]), "What a second deployment does: end at once, or wait.", "fail"),
+    queueTimeout: key(period(), "A waiting deployment gives up after this long.", "1h"),
+    lease: key(period(), "A holder that was silent for this long is taken for dead.", "3s"),
+    heartbeat: key(period(), "How often the holder says that it lives; the lease must hold two of them.", "1s"),
+  })
+  .meta({ description: "One deployment at a time (L1, L2)." });
+
+const backupWords = ["environment", "database", "time", "deployment"];
+
+function backupNameFault(text: string): string | undefined {
+  const unknown = [...text.matchAll(/\{([^{}]*)\}/g)].find(([, word = ""]) => !backupWords.includes(word));
+  if (unknown)
+    return say(
+      `${unknown[0]} is not a placeholder here`,
+      "there are {environment}, {database}, {time} and {deployment}",
+    );
+  if (/[/\\]/.test(text)) return say("the name holds a / or \\", "put the folder into `folder`");
+  const distinct = text.includes("{time}") || text.includes("{deployment}");
+  return distinct ? undefined : say("every backup would have the same name", "add {time} or {deployment}");
+}
+
+export const Backup = z
+  .strictObject({
+    policy: key(
+      z.enum(backupPolicies),
+      "none; optional: a failure only warns; always: a failure stops the deployment; verified: as always, and restored for a test (B8).",
+      "verified",
+    ),
+    folder: key(file(), "Where backups are kept, relative to the project.", ".sluice/backups"),
+    name: key(
+      line().superRefine((text, context) => {
+        const problem = backupNameFault(text);
+        if (problem) context.addIssue({ code: "custom", message: problem });
+      }),
+      "Name of a backup; `{environment}`, `{database}`, `{time}` and `{deployment}` are replaced.",
+      "{environment}-{database}-{time}-{deployment}",
+    ),
+    keepNewest: key(count(1, 10_000), "The newest this many are kept (B5).", 10),
+    keepRecordedDays: key(count(0, 36_500), "Backups that a record names are kept for this many days (B5).", 365),
+  })
+  .meta({ description: "Database backups before a deployment." });
