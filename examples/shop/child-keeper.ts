@@ -1,0 +1,28 @@
+/**
+ * Outlives the demo by a moment: when its standard input ends, the demo is gone, and whatever the demo had it watch is
+ * ended, first politely, after five seconds by SIGKILL. It has its own process group, so Ctrl-C does not reach it.
+ */
+import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
+
+const watched = new Map<number, NodeJS.Signals>();
+
+function send(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+for await (const line of createInterface(process.stdin)) {
+  const [word, pid, signal] = line.split(" ");
+  if (word === "watch") watched.set(Number(pid), signal as NodeJS.Signals);
+  else watched.delete(Number(pid));
+}
+
+for (const [pid, signal] of watched) send(pid, signal);
+const deadlineMs = Date.now() + 5_000;
+const alive = () => [...watched.keys()].filter((pid) => send(pid, 0));
+while (alive().length > 0 && Date.now() < deadlineMs) await pause(50);
+for (const pid of alive()) send(pid, "SIGKILL");
