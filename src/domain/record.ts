@@ -9,7 +9,15 @@ import type { DeploymentEvent } from "./events.ts";
 import { asJson, type Json } from "./json.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
-import type { CheckResultLike } from "./health.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** A check's result as it is recorded; ports/check.ts has the whole of it. */
+export interface RecordedCheck {
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly tookMs: number;
+  readonly detail: string;
+}
 
 export interface RecordFacts {
   readonly deploymentId: string;
@@ -30,7 +38,7 @@ export interface RecordFacts {
   readonly planDigest: string | null;
   readonly approvals: readonly Approval[];
   readonly backups: readonly BackupManifest[];
-  readonly smoke: readonly CheckResultLike[];
+  readonly smoke: readonly RecordedCheck[];
   readonly rollout: readonly Json[];
   readonly observation: Json | null;
   readonly events: readonly DeploymentEvent[];

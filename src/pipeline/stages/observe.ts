@@ -55,7 +55,7 @@ async function watch(intent: ObserveIntent, ctx: StageContext): Promise<Observed
     const round = aggregateRound(results);
     const traffic = intent.routed ? [judgeTraffic(windows.candidate, undefined, observation.limits)] : [];
     const verdict = worst([round.verdict, ...traffic]);
-    const { state: after, decision } = nextObservation(state, { verdict, probes: round.probes, passedProbes: round.passedProbes }, observation);
+    const { state: after, decision } = nextObservation(state, { ...round, verdict }, observation);
     state = after;
     const reason = verdict.kind === "pass" ? "healthy" : verdict.reason;
     await ctx.progress(reason, { verdict: verdict.kind, ...drawWindows(windows) }, verdict.kind === "pass" ? "ok" : verdict.kind === "fail" ? "bad" : "warn");

@@ -1,0 +1,74 @@
+/**
+ * What an engine runs: one flow, "deployment", for deployments and rollbacks alike. Everything it needs besides the journal is
+ * in the deployment's row, so that any process of this project can take it over.
+ */
+import { asJson, type Json } from "../domain/json.ts";
+import type { EnvironmentSettings } from "../domain/settings.ts";
+import { attend } from "../pipeline/attendance.ts";
+import { type DeployRequest, deploy } from "../pipeline/deploy.ts";
+import type { Parts } from "../pipeline/parts.ts";
+import { type RollbackRequest, rollBack } from "../pipeline/rollback.ts";
+import { Run } from "../pipeline/run.ts";
+import { type Ended, extendedWatch, settle } from "../pipeline/settle.ts";
+import { claimAll } from "../pipeline/stages/lock.ts";
+import type { Flow, FlowEngine } from "../ports/flow.ts";
+import type { DeploymentRow, Ledger } from "../ports/ledger.ts";
+
+export const deploymentFlow = "deployment";
+
+/**
+ * The journal's format: the names and order of the pipeline's steps. Raise it when they change; deployments under way in
+ * another format are named at start and go on with the version that began them.
+ */
+export const applicationVersion = "1";
+
+/** What a deployment's row holds besides its columns. */
+export interface DeploymentInput {
+  readonly settings: EnvironmentSettings;
+  readonly projectFolder: string;
+  readonly deploy: DeployRequest | null;
+  readonly rollback: RollbackRequest | null;
+}
+
+export const inputOf = (row: DeploymentRow): DeploymentInput => row.input as unknown as DeploymentInput;
+
+export interface Executor {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+}
+
+export interface FlowSurroundings {
+  readonly ledger: Ledger;
+  readonly executor: Executor;
+  readonly wire: (row: DeploymentRow) => Parts;
+}
+
+export function registerFlows(engine: FlowEngine, around: FlowSurroundings): void {
+  engine.register(deploymentFlow, async (flow) => asJson(await runDeployment(flow, engine, around)) as Json);
+}
+
+/** Once per execution: at the start, and again in every process that takes the deployment over. */
+export async function runDeployment(flow: Flow, engine: Pick<FlowEngine, "send">, around: FlowSurroundings): Promise<Ended> {
+  const { ledger, executor } = around;
+  const attempt = await ledger.beginAttempt(flow.id, executor);
+  const row = await ledger.deployment(flow.id);
+  if (row === undefined) throw new Error(`the ledger has no deployment ${flow.id}`);
+  const parts = around.wire(row);
+  const run = new Run(flow, parts, row, attempt);
+  const attendance = attend(run, engine);
+  try {
+    // A successor claims at once, so that whatever the predecessor still has under way is refused by the targets.
+    const lock = await ledger.lock(row.environment);
+    if (lock?.deploymentId === row.id) await claimAll(parts, attempt, run.lostSignal);
+    const { deploy: deployment, rollback } = inputOf(row);
+    const ended = await settle(run, async () => {
+      if (deployment) await deploy(run, deployment);
+      if (rollback) await rollBack(run, rollback);
+    });
+    await extendedWatch(run, ended);
+    return ended;
+  } finally {
+    await attendance.stop();
+  }
+}

@@ -1,0 +1,31 @@
+/** The project's ledger, opened: the database the user named (SLUICE_DATABASE_URL), else the one that comes along. */
+import { postgresLedger } from "../engine/ledger/postgres-ledger.ts";
+import { openLedgerDatabase } from "../engine/open-ledger-database.ts";
+import type { Ledger } from "../ports/ledger.ts";
+
+export interface State {
+  readonly url: string;
+  readonly embedded: boolean;
+  readonly ledger: Ledger;
+  close(): Promise<void>;
+}
+
+export interface StateLocation {
+  readonly url: string | undefined;
+  /** Absolute. */
+  readonly stateFolder: string;
+}
+
+export async function openState(location: StateLocation): Promise<State> {
+  const database = await openLedgerDatabase(location);
+  const ledger = await postgresLedger({ url: database.url });
+  return {
+    url: database.url,
+    embedded: database.embedded,
+    ledger,
+    async close() {
+      await ledger.close();
+      await database.close();
+    },
+  };
+}

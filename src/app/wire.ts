@@ -1,0 +1,179 @@
+/**
+ * The composition root: settings to parts. The only place that knows every adapter; kinds are tables, so that an unknown one
+ * is a type error here and a fault of the configuration there, never a fallback.
+ */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { builtinRouter, ensureBuiltinRouter } from "../adapters/builtin-router/adapter.ts";
+import { commandBuilder } from "../adapters/command/builder.ts";
+import { commandCiGate } from "../adapters/command/ci-gate.ts";
+import { commandMigrator } from "../adapters/command/migrator.ts";
+import { diskBackupStore } from "../adapters/disk/backup-store.ts";
+import { gitSource } from "../adapters/git/source.ts";
+import { postgresDatabase } from "../adapters/postgres/database.ts";
+import { localHost } from "../adapters/process/local-host.ts";
+import { processTarget } from "../adapters/process/process-target.ts";
+import { runFolder } from "../adapters/run-folder/run-folder.ts";
+import { sqliteDatabase } from "../adapters/sqlite/database.ts";
+import { resolveSecrets } from "../config/secrets.ts";
+import { SluiceError } from "../domain/errors.ts";
+import { redactor } from "../domain/redactor.ts";
+import { Secret } from "../domain/secret.ts";
+import type { DatabaseSettings, EnvironmentSettings, MigrationSettings, ValueOrSecret } from "../domain/settings.ts";
+import type { Parts } from "../pipeline/parts.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Database } from "../ports/database.ts";
+import type { Ledger } from "../ports/ledger.ts";
+import type { Router } from "../ports/router.ts";
+import { checksFor } from "./checks.ts";
+import { notifiersFor } from "./notifiers.ts";
+import { readText } from "./project.ts";
+import { proofFaultFor } from "./proof.ts";
+
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly projectFolder: string;
+  readonly stateFolder: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export function wire(settings: EnvironmentSettings, around: Surroundings): Parts {
+  const { clock, ledger, projectFolder, stateFolder } = around;
+  const { secrets, missing } = resolveSecrets(settings, { environment: around.environment, readFile: readText });
+  const resolve = secretLookup(secrets);
+  const redact = redactor([...secrets.values()]);
+  const source = gitSource({ repository: projectFolder });
+  const artifactsFolder = join(stateFolder, "artifacts");
+  const databases = settings.databases.map((database) => databaseFor(database, resolve));
+  return {
+    settings,
+    clock,
+    ledger,
+    source,
+    builder: commandBuilder({ source, artifactsFolder, clock, environment: {} }),
+    ciGate: ciGateFor(settings, projectFolder),
+    target: processTarget({ root: settings.target.root, environment: settings.environment, clock }),
+    routers: routersFor(settings, clock),
+    databases,
+    migrators: settings.migrations.map((migration) => migratorFor(migration, resolve)),
+    backups: diskBackupStore({ folder: settings.backup.folder, name: settings.backup.folder }),
+    hosts: [localHost()],
+    checks: checksFor(settings, { clock, databases, resolve }),
+    secrets: { missing: () => missing, resolve },
+    notifiers: notifiersFor(settings, resolve, clock),
+    redactor: redact,
+    runFolder: (id) => runFolder({ folder: join(settings.records.folder, id), redactor: redact }),
+    proofFault: proofFaultFor(settings),
+    sha256: (text) => createHash("sha256").update(text).digest("hex"),
+    hashOf,
+    treesFolder: join(stateFolder, "trees"),
+  };
+}
+
+type Resolve = (value: ValueOrSecret) => string | Secret;
+
+/** Throws SECRET_MISSING where it is needed; pre-flight has named all missing ones before. */
+function secretLookup(secrets: ReadonlyMap<string, Secret>): Resolve {
+  return (value) => {
+    if (typeof value === "string") return value;
+    const secret = secrets.get(value.secret);
+    if (secret) return secret;
+    throw new SluiceError({
+      code: "SECRET_MISSING",
+      remedy: "operator",
+      at: `secrets.${value.secret}`,
+      message: `The secret ${value.secret} is missing or empty.`,
+      hint: "See where it is looked for: sluice check",
+    });
+  };
+}
+
+const secretOf = (name: string, value: string | Secret): Secret => (value instanceof Secret ? value : new Secret(name, value));
+
+function databaseFor(settings: DatabaseSettings, resolve: Resolve): Database {
+  if (settings.kind === "sqlite") return sqliteDatabase({ name: settings.name, file: settings.file });
+  return lazily(settings.name, () => postgresDatabase({ name: settings.name, url: secretOf("DATABASE_URL", resolve(settings.url)) }));
+}
+
+/** A missing secret must not keep `status`, `plan` and pre-flight from being wired: it is reported when it is used. */
+function lazily(name: string, make: () => Database): Database {
+  let made: Database | undefined;
+  const database = () => {
+    made ??= make();
+    return made;
+  };
+  return {
+    kind: "postgres",
+    name,
+    facts: async (signal) => database().facts(signal),
+    dump: async (signal) => database().dump(signal),
+    readBack: async (...args) => database().readBack(...args),
+    restore: async (...args) => database().restore(...args),
+    restoreCommands: (...args) => database().restoreCommands(...args),
+  };
+}
+
+function migratorFor(settings: MigrationSettings, resolve: Resolve) {
+  const make = () =>
+    commandMigrator({
+      name: `migrations.${settings.database}`,
+      database: settings.database,
+      apply: settings.apply,
+      pending: settings.pending,
+      environment: Object.fromEntries(Object.entries(settings.environment).map(([name, value]) => [name, resolve(value)])),
+      timeoutMs: settings.timeoutMs,
+    });
+  return {
+    kind: "command",
+    database: settings.database,
+    pending: async (...args: Parameters<ReturnType<typeof make>["pending"]>) => make().pending(...args),
+    apply: async (...args: Parameters<ReturnType<typeof make>["apply"]>) => make().apply(...args),
+  };
+}
+
+const ciGateFor = (settings: EnvironmentSettings, cwd: string) =>
+  settings.ciCommand === null ? undefined : commandCiGate({ argv: settings.ciCommand, cwd, timeoutMs: settings.ciTimeoutMs });
+
+function routersFor(settings: EnvironmentSettings, clock: Clock): ReadonlyMap<string, Router> {
+  const routed = settings.components.flatMap(({ name, route }) => (route ? [{ name, route }] : []));
+  return new Map(routed.map(({ name, route }) => [name, startedWhenUsed(settings, name, route, clock)]));
+}
+
+/** The router's process is started, or adopted, when something is first asked of it; planning alone starts it too. */
+function startedWhenUsed(
+  settings: EnvironmentSettings,
+  component: string,
+  { host, port }: { readonly host: string; readonly port: number },
+  clock: Clock,
+): Router {
+  const stateFolder = settings.router.state;
+  const router = builtinRouter({ stateFolder, route: `${settings.environment}/${component}`, host, port, clock });
+  const ready = async (signal: AbortSignal): Promise<Router> => {
+    await ensureBuiltinRouter({ stateFolder, nodePath: process.execPath, clock, signal });
+    return router;
+  };
+  return {
+    kind: router.kind,
+    fencing: router.fencing,
+    url: router.url,
+    instructions: (split) => router.instructions(split),
+    fence: async (signal) => (await ready(signal)).fence(signal),
+    claim: async (attempt, signal) => (await ready(signal)).claim(attempt, signal),
+    disown: async (reason, signal) => (await ready(signal)).disown(reason, signal),
+    shift: async (to, attempt, signal, options) => (await ready(signal)).shift(to, attempt, signal, options),
+    observe: async (signal) => (await ready(signal)).observe(signal),
+    drain: async (revision, timeoutMs, attempt, signal) => (await ready(signal)).drain(revision, timeoutMs, attempt, signal),
+    counters: async (signal) => (await ready(signal)).counters(signal),
+  };
+}
+
+async function hashOf(bytes: AsyncIterable<Uint8Array>): Promise<{ sha256: string; sizeBytes: number }> {
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  for await (const chunk of bytes) {
+    hash.update(chunk);
+    sizeBytes += chunk.byteLength;
+  }
+  return { sha256: hash.digest("hex"), sizeBytes };
+}

@@ -1,0 +1,56 @@
+/** The process that runs one deployment to its end: launches the engine, starts the flow or takes it over, leaves. */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { dbosFlowEngine } from "../engine/dbos/flow-engine.ts";
+import { deliverNotifications } from "../pipeline/outbox.ts";
+import type { DeploymentRow } from "../ports/ledger.ts";
+import { machineClock } from "./clock.ts";
+import { applicationVersion, deploymentFlow, type Executor, inputOf, registerFlows } from "./flows.ts";
+import { openState, type StateLocation } from "./state.ts";
+import { wire } from "./wire.ts";
+
+export interface WorkerOptions extends StateLocation {
+  readonly deploymentId: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** How long a process stays for notifications that could not be delivered; they are kept and shown, whatever happens. */
+const flushForMs = 3_000;
+
+export const thisExecutor = (): Executor => ({ id: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`, host: hostname(), pid: process.pid });
+
+/** Resolves when the deployment has ended here; rejects with FlowLost when another process took it over. */
+export async function runWorker(options: WorkerOptions): Promise<void> {
+  const state = await openState(options);
+  const executor = thisExecutor();
+  const engine = dbosFlowEngine({ url: state.url, executorId: executor.id, applicationVersion });
+  const partsOf = (row: DeploymentRow) =>
+    wire(inputOf(row).settings, {
+      clock: machineClock,
+      ledger: state.ledger,
+      projectFolder: inputOf(row).projectFolder,
+      stateFolder: options.stateFolder,
+      environment: options.environment,
+    });
+  try {
+    registerFlows(engine, { ledger: state.ledger, executor, wire: partsOf });
+    await engine.launch();
+    const flow = await engine.state(options.deploymentId);
+    if (flow === undefined) await engine.start(deploymentFlow, options.deploymentId, {});
+    else await engine.takeOver(options.deploymentId);
+    await engine.settled(options.deploymentId);
+    const row = await state.ledger.deployment(options.deploymentId);
+    if (row) await flush(partsOf(row), options.deploymentId);
+  } finally {
+    await engine.shutdown();
+    await state.close();
+  }
+}
+
+async function flush(parts: Parameters<typeof deliverNotifications>[0], deploymentId: string): Promise<void> {
+  const until = machineClock.now() + flushForMs;
+  while ((await parts.ledger.undelivered(deploymentId)).length > 0 && machineClock.now() < until) {
+    await deliverNotifications(parts, deploymentId, AbortSignal.timeout(flushForMs));
+    await machineClock.sleep(100);
+  }
+}
