@@ -93,16 +93,17 @@ async function startFailed(folder: string): Promise<SluiceError> {
   });
 }
 
-/** Lets what is under way finish for 5 s. Nothing to do when none runs. */
+/** Lets what is under way finish for `finishMs`. Nothing to do when none runs. */
 export async function stopBuiltinRouter(
   stateFolder: string,
   clock: Clock,
   reason = "stopped by Sluice",
+  finishMs = 5000,
 ): Promise<void> {
   const record = await readRecord(stateFolder);
   if (record === undefined || !isAlive(record.pid) || !(await answers(record, clock))) return;
-  await callRouter({ socket: record.socket, clock }, "stop", { reason, timeoutMs: 5000 });
-  const deadlineMs = clock.now() + 10_000;
+  await callRouter({ socket: record.socket, clock }, "stop", { reason, timeoutMs: finishMs });
+  const deadlineMs = clock.now() + finishMs + 5000;
   while (isAlive(record.pid)) {
     if (clock.now() > deadlineMs) throw stillRuns(record, stateFolder);
     await clock.sleep(pollMs);

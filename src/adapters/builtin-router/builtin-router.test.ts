@@ -1,0 +1,278 @@
+/** The router as a process of its own: the contract, what survives kill -9, and what it does when nobody comes back. */
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { createServer, request as httpRequest, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, expect, test } from "vitest";
+import type { Attempt } from "../../domain/attempt.ts";
+import { SluiceError } from "../../domain/errors.ts";
+import { type RouterWorld, routerContract } from "../../testing/router-contract.ts";
+import { closeServer, eventually, freePort, routerWorld, wallClock } from "../../testing/router-world.ts";
+import { type BuiltinRouter, builtinRouter, ensureBuiltinRouter, stopBuiltinRouter } from "./adapter.ts";
+import { isAlive } from "./control-client.ts";
+
+const forever = new AbortController().signal;
+const attempt = (n: number, ledgerId = "ledger-a"): Attempt => ({ ledgerId, n, deploymentId: `deployment-${n}` });
+
+interface StartedRouter {
+  readonly world: RouterWorld;
+  readonly router: BuiltinRouter;
+  readonly stateFolder: string;
+  readonly port: number;
+  readonly pid: number;
+  readonly socket: string;
+}
+
+const launch = (stateFolder: string) =>
+  ensureBuiltinRouter({ stateFolder, nodePath: process.execPath, clock: wallClock });
+
+async function started(): Promise<StartedRouter> {
+  const stateFolder = await mkdtemp(join(tmpdir(), "sluice-router-"));
+  const port = await freePort();
+  const { pid, socket } = await launch(stateFolder);
+  const router = builtinRouter({ stateFolder, route: "test/web", host: "127.0.0.1", port, clock: wallClock });
+  const world = routerWorld(router, async () => {
+    await stopBuiltinRouter(stateFolder, wallClock, "the test is over", 0);
+    await rm(stateFolder, { recursive: true });
+  });
+  return { world, router, stateFolder, port, pid, socket };
+}
+
+routerContract("the built-in router", async () => (await started()).world);
+
+const open: RouterWorld[] = [];
+afterEach(async () => {
+  for (const world of open.splice(0)) await world.close();
+});
+
+async function serving(percents: Readonly<Record<string, number>>): Promise<StartedRouter> {
+  const router = await started();
+  open.push(router.world);
+  await router.world.router.shift(await splitOf(router.world, percents), attempt(5), forever);
+  return router;
+}
+
+const splitOf = (world: RouterWorld, percents: Readonly<Record<string, number>>) =>
+  Promise.all(
+    Object.entries(percents).map(async ([revision, percent]) => {
+      return { revision, percent, endpoints: [...(await world.endpoints(revision))] };
+    }),
+  );
+
+async function killed(pid: number): Promise<void> {
+  process.kill(pid, "SIGKILL");
+  await eventually("the process is gone", () => !isAlive(pid));
+}
+
+/** The control socket as a stranger uses it. */
+function post(socketPath: string, path: string, body: string): Promise<{ status: number; answer: unknown }> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ socketPath, path, method: "POST", agent: false }, (response) => {
+      let text = "";
+      response.on("data", (chunk) => {
+        text += String(chunk);
+      });
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, answer: JSON.parse(text) }));
+    });
+    request.on("error", reject);
+    request.end(body);
+  });
+}
+
+test("a router killed with -9 serves the same split and knows the same fence when it is started again", async () => {
+  const { world, router, stateFolder, pid } = await serving({ stable: 80, candidate: 20 });
+  const before = await router.observe(forever);
+  await killed(pid);
+  await expect(router.observe(forever)).rejects.toMatchObject({ failure: { code: "ROUTER_UNREACHABLE" } });
+
+  const again = await launch(stateFolder);
+
+  expect(again).toMatchObject({ adopted: false });
+  expect(await router.observe(forever)).toEqual(before);
+  expect(await router.fence(forever)).toEqual(attempt(5));
+  expect((await world.request()).status).toBe(200);
+  await expect(router.shift([], attempt(4), forever)).rejects.toMatchObject({ failure: { code: "STALE_ATTEMPT" } });
+});
+
+test("a running router is adopted, and of many started at once only one stays", async () => {
+  const stateFolder = await mkdtemp(join(tmpdir(), "sluice-router-"));
+  try {
+    const all = await Promise.all(Array.from({ length: 5 }, () => launch(stateFolder)));
+    const later = await launch(stateFolder);
+
+    expect(new Set(all.map(({ pid }) => pid)).size).toBe(1);
+    expect(later).toMatchObject({ pid: all[0]?.pid, adopted: true });
+    await stopBuiltinRouter(stateFolder, wallClock);
+    expect(isAlive(later.pid)).toBe(false);
+  } finally {
+    await stopBuiltinRouter(stateFolder, wallClock);
+    await rm(stateFolder, { recursive: true });
+  }
+});
+
+test("R4 an unattended split goes back to its fallback by itself, and says so", async () => {
+  const { world, router } = await serving({ stable: 100, candidate: 0 });
+  const split = await splitOf(world, { stable: 50, candidate: 50 });
+  const unattended = { fallback: "stable", afterMs: 300 };
+
+  await router.shift(split, attempt(5), forever, { unattended });
+  const attended = await router.status(forever);
+  await eventually("it reverts", async () => (await router.status(forever))?.revertedUnattended === true);
+
+  expect(attended).toMatchObject({ revertedUnattended: false, unattended });
+  expect((await router.observe(forever)).map(({ revision, percent }) => [revision, percent])).toEqual([
+    ["stable", 100],
+    ["candidate", 0],
+  ]);
+  expect((await world.request()).revision).toBe("stable");
+});
+
+test("a renewed split stays", async () => {
+  const { world, router } = await serving({ stable: 100, candidate: 0 });
+  const split = await splitOf(world, { stable: 50, candidate: 50 });
+  const until = wallClock.now() + 900;
+
+  while (wallClock.now() < until) {
+    await router.shift(split, attempt(5), forever, { unattended: { fallback: "stable", afterMs: 300 } });
+    expect((await router.status(forever))?.revertedUnattended).toBe(false);
+    await wallClock.sleep(50);
+  }
+
+  expect(await router.observe(forever)).toEqual(split);
+});
+
+test("an unattended deadline that passed while the router was dead is kept when it starts again", async () => {
+  const { world, router, stateFolder, pid } = await serving({ stable: 100, candidate: 0 });
+  const split = await splitOf(world, { stable: 0, candidate: 100 });
+  await router.shift(split, attempt(5), forever, { unattended: { fallback: "stable", afterMs: 200 } });
+  await killed(pid);
+  const killedMs = wallClock.now();
+  await eventually("the deadline passes", () => wallClock.now() > killedMs + 250);
+
+  await launch(stateFolder);
+
+  await eventually("it reverts", async () => (await router.status(forever))?.revertedUnattended === true);
+  expect((await world.request()).revision).toBe("stable");
+});
+
+test("L2 the process itself enforces the fence, whoever asks", async () => {
+  const { socket } = await serving({ stable: 100 });
+  const shift = { route: "test/web", split: [] };
+
+  const stale = await post(socket, "/shift", JSON.stringify({ ...shift, attempt: attempt(4) }));
+  const foreign = await post(socket, "/shift", JSON.stringify({ ...shift, attempt: attempt(9, "ledger-b") }));
+  const unsigned = await post(socket, "/shift", JSON.stringify(shift));
+  const unreasoned = await post(socket, "/shift", JSON.stringify({ ...shift, force: true }));
+
+  expect(stale).toMatchObject({ status: 409, answer: { error: { code: "STALE_ATTEMPT" } } });
+  expect(foreign).toMatchObject({ status: 409, answer: { error: { code: "LEDGER_FOREIGN" } } });
+  expect(JSON.stringify(foreign.answer)).toContain("ledger-a");
+  expect(unsigned).toMatchObject({ status: 400, answer: { error: { code: "USAGE" } } });
+  expect(unreasoned).toMatchObject({ status: 400, answer: { error: { code: "USAGE" } } });
+});
+
+test("commands are checked strictly: shape, percents, size", async () => {
+  const { socket, router } = await serving({ stable: 100 });
+  const share = { revision: "stable", percent: 60, endpoints: [{ host: "127.0.0.1", port: 1 }] };
+  const order = { route: "test/web", attempt: attempt(5) };
+  const refused = async (path: string, body: string) => (await post(socket, path, body)).status;
+
+  expect(await refused("/shift", JSON.stringify({ ...order, split: [share] }))).toBe(400);
+  expect(await refused("/shift", JSON.stringify({ ...order, split: [{ ...share, percent: 100, extra: 1 }] }))).toBe(
+    400,
+  );
+  expect(await refused("/shift", "{")).toBe(400);
+  expect(await refused("/explode", "{}")).toBe(400);
+  expect(await refused("/observe", `"${"x".repeat(1024 * 1024)}"`)).toBe(400);
+  expect((await router.observe(forever)).map((shareNow) => shareNow.percent)).toEqual([100]);
+});
+
+test("the control socket is for its user alone", async () => {
+  const { socket } = await serving({ stable: 100 });
+
+  expect((await stat(join(socket, ".."))).mode & 0o777).toBe(0o700);
+  expect((await stat(socket)).mode & 0o777).toBe(0o600);
+});
+
+test("a state folder too deep for a socket path still gets its socket", async () => {
+  const root = await mkdtemp(join(tmpdir(), "sluice-router-"));
+  const stateFolder = join(root, "deep".repeat(30));
+  try {
+    const { socket } = await launch(stateFolder);
+
+    expect(Buffer.byteLength(socket)).toBeLessThanOrEqual(107);
+    expect((await stat(join(socket, ".."))).mode & 0o777).toBe(0o700);
+  } finally {
+    await stopBuiltinRouter(stateFolder, wallClock);
+    await rm(root, { recursive: true });
+  }
+});
+
+const curlMissing = await promisify(execFile)("curl", ["--version"]).then(
+  () => false,
+  () => true,
+);
+if (curlMissing) console.warn("skipped: the X9 test needs curl");
+
+test.skipIf(curlMissing)(
+  "X9 a person with curl alone sends all traffic to stable, with the reason on record",
+  async () => {
+    const { world, router, stateFolder } = await serving({ stable: 50, candidate: 50 });
+    const [command] = router.instructions(await splitOf(world, { stable: 100, candidate: 0 }));
+
+    await promisify(execFile)("sh", ["-c", command ?? ""]);
+
+    expect((await router.observe(forever)).map((share) => share.percent)).toEqual([100, 0]);
+    const { log } = JSON.parse(await readFile(join(stateFolder, "state.json"), "utf8"));
+    expect(log.at(-1)).toMatchObject({
+      what: expect.stringContaining("by force"),
+      reason: expect.stringContaining("hand"),
+    });
+    expect(await router.fence(forever)).toEqual(attempt(5));
+  },
+);
+
+test("a port that another process uses is refused by number, with the command that shows whose it is", async () => {
+  const { stateFolder } = await serving({ stable: 100 });
+  const other: Server = createServer();
+  const port = await freePort();
+  await new Promise<void>((resolve) => other.listen(port, "127.0.0.1", () => resolve()));
+  try {
+    const taken = builtinRouter({ stateFolder, route: "test/api", host: "127.0.0.1", port, clock: wallClock });
+
+    const failure = await taken.claim(attempt(5), forever).catch((error: unknown) => error);
+
+    expect(failure).toBeInstanceOf(SluiceError);
+    expect(failure).toMatchObject({ failure: { code: "PORT_IN_USE", hint: expect.stringContaining(`:${port}`) } });
+    expect((failure as SluiceError).message).toContain(String(port));
+  } finally {
+    await closeServer(other);
+  }
+});
+
+test("O4 closed buckets can be read, and add up to the counters", async () => {
+  const { world, router } = await serving({ stable: 100 });
+  for (let i = 0; i < 10; i++) await world.request();
+
+  await eventually("the bucket closes", async () => bucketsOf(await router.buckets(0, forever)).length > 0, 8000);
+
+  const buckets = bucketsOf(await router.buckets(0, forever));
+  expect(buckets.reduce((sum, bucket) => sum + bucket.requests, 0)).toBe(10);
+  expect(buckets.flatMap((bucket) => bucket.latencyCounts).reduce((sum, [, count]) => sum + count, 0)).toBe(10);
+}, 15_000);
+
+const bucketsOf = (answer: Awaited<ReturnType<BuiltinRouter["buckets"]>>) => answer.revisions.stable ?? [];
+
+test("a router that does not answer is reported within its deadline", async () => {
+  const { router, pid } = await serving({ stable: 100 });
+  process.kill(pid, "SIGSTOP");
+  try {
+    await expect(router.observe(forever)).rejects.toMatchObject({
+      failure: { code: "ROUTER_UNREACHABLE", hint: expect.stringContaining("curl") },
+    });
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+}, 15_000);
