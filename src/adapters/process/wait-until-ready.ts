@@ -1,0 +1,94 @@
+/** Asks an instance whether it is ready, over HTTP, until it says so, ends, answers for another version, or time is up. */
+import { request } from "undici";
+import type { Clock } from "../../ports/clock.ts";
+import type { ReadyProbe } from "../../ports/target.ts";
+
+export type Readiness =
+  | { readonly kind: "ready" }
+  | { readonly kind: "ended" }
+  /** It answers with the expected status but for another version; `version` undefined: its body names none. */
+  | { readonly kind: "other-version"; readonly version: string | undefined }
+  | { readonly kind: "timed-out"; readonly lastAnswer: string };
+
+export interface Waiting {
+  readonly host: string;
+  readonly port: number;
+  readonly probe: ReadyProbe;
+  /** Does the process still run? Asked between probes and after a good answer, which might be another process's. */
+  readonly isRunning: () => Promise<boolean>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+const lookEveryMs = 100;
+const requestTimeoutMs = 5_000;
+const bodyLimitCharacters = 65_536;
+
+export async function waitUntilReady(waiting: Waiting): Promise<Readiness> {
+  const { probe, clock, signal } = waiting;
+  const untilMs = clock.now() + probe.timeoutMs;
+  let nextProbeAtMs = clock.now();
+  let lastAnswer = "it was never asked";
+  for (;;) {
+    signal.throwIfAborted();
+    if (!(await waiting.isRunning())) return { kind: "ended" };
+    if (clock.now() >= untilMs) return { kind: "timed-out", lastAnswer };
+    if (clock.now() >= nextProbeAtMs) {
+      nextProbeAtMs = clock.now() + probe.intervalMs;
+      const answer = await ask(waiting, Math.min(requestTimeoutMs, untilMs - clock.now()));
+      const settled = await judge(waiting, answer);
+      if (settled) return settled;
+      lastAnswer = inWords(answer);
+    }
+    await clock.sleep(Math.max(1, Math.min(lookEveryMs, nextProbeAtMs - clock.now())), signal);
+  }
+}
+
+interface Answer {
+  /** Absent where there was no answer; the body then says why. */
+  readonly status?: number;
+  readonly body: string;
+}
+
+const inWords = ({ status, body }: Answer): string => (status === undefined ? body : `${status} ${body.slice(0, 500)}`);
+
+/** Undefined: not yet, ask again. */
+async function judge({ probe, isRunning }: Waiting, answer: Answer): Promise<Readiness | undefined> {
+  if (answer.status !== probe.expectStatus) return undefined;
+  if (!(await isRunning())) return { kind: "ended" };
+  if (probe.expectVersion === undefined) return { kind: "ready" };
+  const version = versionIn(answer.body);
+  return version === probe.expectVersion ? { kind: "ready" } : { kind: "other-version", version };
+}
+
+/** One request on its own connection, so that none of ours keeps the instance from ending. */
+async function ask(waiting: Waiting, timeoutMs: number): Promise<Answer> {
+  const path = waiting.probe.path.startsWith("/") ? waiting.probe.path : `/${waiting.probe.path}`;
+  const signal = AbortSignal.any([waiting.signal, AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)))]);
+  try {
+    const response = await request(`http://${waiting.host}:${waiting.port}${path}`, { signal, reset: true });
+    return { status: response.statusCode, body: await bodyOf(response.body) };
+  } catch (error) {
+    waiting.signal.throwIfAborted();
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { body: `no answer (${code ?? message})` };
+  }
+}
+
+async function bodyOf(stream: AsyncIterable<Buffer>): Promise<string> {
+  let text = "";
+  for await (const chunk of stream) {
+    text += chunk.toString("utf8");
+    if (text.length > bodyLimitCharacters) break;
+  }
+  return text;
+}
+
+function versionIn(body: string): string | undefined {
+  try {
+    const { version } = JSON.parse(body) as { version?: unknown };
+    return typeof version === "string" ? version : undefined;
+  } catch {
+    return undefined;
+  }
+}
