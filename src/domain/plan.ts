@@ -25,7 +25,13 @@ export interface PlannedMigration {
   readonly id: string;
   readonly sql: string | null;
   readonly class: string;
-  readonly findings: readonly { readonly rule: string; readonly statement: string; readonly reason: string; readonly recipe: string }[];
+  readonly findings: readonly {
+    readonly rule: string;
+    readonly statement: string;
+    readonly reason: string;
+    readonly recipe: readonly string[];
+    readonly severity: "block" | "warn";
+  }[];
 }
 
 export interface PlannedStep {

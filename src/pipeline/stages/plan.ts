@@ -56,7 +56,7 @@ export async function makePlan(parts: Parts, input: PlanInput, signal: AbortSign
   const serving = input.serving ?? undefined;
   const migrations = await plannedMigrations(parts, input, signal);
   const facts: PlanFacts = { settings, release: input.release, artifacts: input.artifacts, serving, migrations };
-  const findings = [...input.findings, ...lintFinding(parts, migrations)];
+  const findings = [...input.findings, ...lintFinding(parts, input.serving, migrations)];
   const changes = await parts.source.changes(serving?.commit, input.release.commit, changesShown, signal);
   const plan: Plan = {
     deploymentId: input.deploymentId,
@@ -109,16 +109,17 @@ async function plannedMigrations(parts: Parts, input: PlanInput, signal: AbortSi
   for (const migrator of parts.migrators) {
     const tree = await treeOf(parts, input, signal);
     const pending = await migrator.pending(tree, signal);
-    const lint = lintMigrations(pending);
+    const dialect = parts.databases.find(({ name }) => name === migrator.database)?.kind === "sqlite" ? "sqlite" : "postgres";
+    const { findings } = lintMigrations(pending, dialect);
     for (const { id, sql } of pending) {
       planned.push({
         database: migrator.database,
         id,
         sql: sql ?? null,
-        class: lint.classes.get(id) ?? "unknown",
-        findings: lint.findings
-          .filter((finding) => finding.migration === id)
-          .map(({ rule, statement, reason, recipe }) => ({ rule, statement, reason, recipe })),
+        class: lintMigrations(sql === undefined ? [{ id }] : [{ id, sql }], dialect).class,
+        findings: findings
+          .filter(({ migration }) => migration === id)
+          .map(({ rule, statement, reason, recipe, severity }) => ({ rule, statement, reason, recipe, severity })),
       });
     }
   }
@@ -126,13 +127,15 @@ async function plannedMigrations(parts: Parts, input: PlanInput, signal: AbortSi
 }
 
 /** M4: a migration that would break the version still serving. Without one that serves, nothing can break. */
-function lintFinding(parts: Parts, migrations: readonly PlannedMigration[]): readonly Finding[] {
+function lintFinding(parts: Parts, serving: Serving | null, migrations: readonly PlannedMigration[]): readonly Finding[] {
   const action = parts.settings.checks["migration-lint"];
   if (action === "off" || parts.migrators.length === 0) return [];
-  const findings = migrations.flatMap((migration) => migration.findings.map((finding) => ({ ...finding, migration: migration.id })));
-  const [first] = findings;
-  if (first === undefined) {
-    const detail = migrations.length === 0 ? "no migrations" : `${migrations.length} fit the version that serves`;
+  const found = migrations.flatMap(({ id, findings }) => findings.map((finding) => ({ ...finding, id })));
+  const breaking = found.filter(({ severity }) => severity === "block");
+  const [first] = breaking;
+  if (serving === null || first === undefined) {
+    const warned = found.length > 0 ? `; ${found.length} remarks in the plan` : "";
+    const detail = migrations.length === 0 ? "no migrations" : `${migrations.length} fit the version that serves${warned}`;
     return [{ check: "migration-lint", action, verdict: "pass", detail, hint: "" }];
   }
   return [
@@ -140,8 +143,8 @@ function lintFinding(parts: Parts, migrations: readonly PlannedMigration[]): rea
       check: "migration-lint",
       action,
       verdict: "fail",
-      detail: findings.map(({ migration, rule, reason }) => `${migration} ${rule}: ${reason}`).join("; "),
-      hint: `${first.recipe} See the plan: sluice plan ${parts.settings.environment} <version>`,
+      detail: breaking.map(({ id, rule, statement, reason }) => `${id} ${rule}: ${statement}: ${reason}`).join("; "),
+      hint: `${first.recipe.join(" ")} See the plan: sluice plan ${parts.settings.environment} <version>`,
     },
   ];
 }
@@ -174,7 +177,7 @@ function riskOf(parts: Parts, facts: PlanFacts, findings: readonly Finding[], co
     skippedChecks: settings.overrides.filter((check) => settings.checks[check] === "off"),
     warnings: findings.filter(({ action, verdict }) => action === "warn" && verdict !== "pass").map(({ check, detail }) => `${check}: ${detail}`),
     migrations: migrations.length,
-    breakingMigrations: serving ? migrations.filter(({ findings: found }) => found.length > 0).map(({ id }) => id) : [],
+    breakingMigrations: serving ? migrations.filter(({ findings: found }) => found.some(({ severity }) => severity === "block")).map(({ id }) => id) : [],
     databases: settings.databases.length,
     backupPolicy: settings.backup.policy,
     commits,
