@@ -1,7 +1,7 @@
 /** The locked packages: whether they are here, and getting them. A stamp in node_modules holds the lock file's digest. */
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { runNpm } from "./npm.mjs";
 import { root, say, seconds } from "./places.mjs";
 
@@ -66,6 +66,7 @@ export async function installPackages(nodeBinary, env) {
   say(`installing the locked packages (up to ${count}, without install scripts) …`);
   const digest = lockDigest();
   await runNpm(nodeBinary, ["ci"], root, env);
+  fs.mkdirSync(dirname(stampFile), { recursive: true });
   fs.writeFileSync(stampFile, `${digest}\n`);
   say(`packages are here (${seconds(started)})`);
 }
