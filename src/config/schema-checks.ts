@@ -1,6 +1,8 @@
 /** What is asked of the running system: health checks, smoke checks and user journeys (H1 to H6). */
 import { z } from "zod";
+import { parseJsonPath } from "../domain/json-path.ts";
 import { smokeSuites } from "../domain/settings.ts";
+import { type SmokeKind, smokeTable } from "../domain/smoke.ts";
 import {
   count,
   expectedBody,
@@ -22,12 +24,15 @@ const critical = () =>
     "A failing check that is not critical is shown and recorded, and stops nothing.",
     true,
   );
-const suite = () =>
-  key(
-    z.enum(smokeSuites).default("essential"),
+/** A check says which suite it belongs to; where it does not, the table of src/domain/smoke.ts does, by its kind. */
+const suite = (kind: SmokeKind) => {
+  const smallest = smokeSuites.find((one) => smokeTable[kind][one]) ?? "extended";
+  return key(
+    z.enum(smokeSuites).default(smallest),
     "The smallest suite it belongs to; the larger ones contain it.",
     "essential",
   );
+};
 const checkName = () => key(line().max(80), "What it is called in logs and records.", "gateway");
 
 /** The keys of a question over HTTP, for a health check and for a smoke check alike. */
@@ -64,11 +69,11 @@ export const health = () =>
   ]);
 
 const SmokeCheck = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: key(z.literal("http"), "An answer over HTTP.", "http"), suite: suite(), ...httpKeys() }),
+  z.strictObject({ kind: key(z.literal("http"), "An answer over HTTP.", "http"), suite: suite("http"), ...httpKeys() }),
   z.strictObject({
     kind: key(z.literal("tls"), "The certificate is valid, and for long enough.", "tls"),
     name: checkName(),
-    suite: suite(),
+    suite: suite("tls"),
     url: key(placed(), "Address whose certificate is checked.", "https://shop.example.com"),
     minDaysLeft: key(count(0, 3650).default(14), "Days the certificate must still be valid.", 14),
     critical: critical(),
@@ -76,14 +81,14 @@ const SmokeCheck = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: key(z.literal("https-enforced"), "Plain HTTP is redirected to HTTPS.", "https-enforced"),
     name: checkName(),
-    suite: suite(),
+    suite: suite("https-enforced"),
     url: key(placed(), "The address in plain HTTP.", "http://shop.example.com"),
     critical: critical(),
   }),
   z.strictObject({
     kind: key(z.literal("cors"), "A foreign page may call it.", "cors"),
     name: checkName(),
-    suite: suite(),
+    suite: suite("cors"),
     url: key(placed(), "Address that is asked.", "{url}/api/items"),
     origin: key(httpUrl(), "Origin that must be allowed.", "https://www.example.com"),
     critical: critical(),
@@ -91,7 +96,7 @@ const SmokeCheck = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: key(z.literal("response-time"), "Answers come quickly enough.", "response-time"),
     name: checkName(),
-    suite: suite(),
+    suite: suite("response-time"),
     url: key(placed(), "Address that is asked.", "{url}/"),
     samples: key(count(1, 1000).default(20), "Requests that are timed.", 20),
     max: key(period(), "The slowest of 20 (the 95th percentile) may take this long.", "500ms"),
@@ -100,12 +105,14 @@ const SmokeCheck = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: key(z.literal("tcp"), "A port accepts connections.", "tcp"),
     name: checkName(),
-    suite: suite(),
+    suite: suite("tcp"),
     host: key(line(), "Host name or address.", "127.0.0.1"),
     port: key(port(), "Port.", 6379),
     critical: critical(),
   }),
 ]);
+
+const isSavedPart = (text: string): boolean => /^header:[A-Za-z0-9-]+$/.test(text) || parseJsonPath(text) !== undefined;
 
 const Step = z.strictObject({
   name: key(line().max(80), "What the step does.", "sign in"),
@@ -134,10 +141,14 @@ const Step = z.strictObject({
     "Headers; values may use `{{name}}` or be secrets.",
     { authorization: "Bearer {{token}}" },
   ),
-  json: key(z.unknown(), "Body, sent as JSON; `{ secret: NAME }` anywhere in it is replaced by the secret's text.", {
-    user: "demo",
-    password: { secret: "DEMO_PASSWORD" },
-  }),
+  json: key(
+    z.unknown().optional(),
+    "Body, sent as JSON; `{ secret: NAME }` anywhere in it is replaced by the secret's text.",
+    {
+      user: "demo",
+      password: { secret: "DEMO_PASSWORD" },
+    },
+  ),
   expect: key(
     z
       .strictObject({
@@ -154,7 +165,9 @@ const Step = z.strictObject({
         z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, {
           error: say("that is no name for a saved value", "use letters, digits and _"),
         }),
-        z.string().min(1),
+        z.string().refine(isSavedPart, {
+          error: say("that is no part of an answer", "write a JSON path such as data.id, or header:<name>"),
+        }),
       )
       .default({}),
     "Values for later steps: name and JSON path in the body, or `header:<name>`.",
@@ -169,7 +182,7 @@ const Journey = z.strictObject({
     "Address its paths are below; the environment's url unless said otherwise.",
     "{url}",
   ),
-  suite: suite(),
+  suite: suite("journey"),
   critical: critical(),
   steps: key(z.array(Step).min(1), "Requests in this order; values are carried from step to step."),
 });

@@ -31,7 +31,7 @@ const refPattern = () =>
 const checkKeys = Object.fromEntries(
   Object.entries(checkTable).map(([check, row]) => [
     check,
-    key(z.enum(checkActions).optional(), `Whether ${row.about}.`, "block"),
+    key(z.enum(checkActions).optional(), `Check: ${row.about}.`, "block"),
   ]),
 ) as Record<CheckName, z.ZodOptional<z.ZodEnum<{ off: "off"; warn: "warn"; block: "block" }>>>;
 
@@ -112,4 +112,5 @@ export const WrittenEnvironment = z
     rollback: partly(z.strictObject({ ...Rollback.shape, on: partly(RollbackOn) }).meta(Rollback.meta() ?? {})),
     records: partly(Records),
   })
-  .partial();
+  .partial()
+  .meta({ id: "environment", description: "What holds in one environment; every key may be left out." });

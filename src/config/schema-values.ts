@@ -3,6 +3,7 @@
  * break, and `fix`; issues.ts takes it apart and adds the place.
  */
 import { z } from "zod";
+import { parseJsonPath } from "../domain/json-path.ts";
 import { durationMs, durationPattern, nearestDuration, sizeBytes, sizePattern } from "./text-forms.ts";
 
 interface Issue {
@@ -172,9 +173,12 @@ function urlFault(text: string, placeholders: readonly string[]): string | undef
 
 export const withoutPassword = (text: string): string => text.replace(/\/\/[^/@\s]*@/, "//***@");
 
-/** Equal values of one JSON type: what a body is compared with. */
+/** Values at paths of a JSON body. */
 export const expectedBody = () =>
   z.record(
-    z.string().min(1, { error: say("the JSON path is empty", "write for example status or data.id") }),
+    z.string().refine((path) => parseJsonPath(path) !== undefined, {
+      error: ({ input }) =>
+        say(`${shown(input)} is not a JSON path`, "write for example status, data.id or items[0].name"),
+    }),
     z.union([z.string(), z.number(), z.boolean()]),
   );

@@ -1,0 +1,31 @@
+/**
+ * `npm run generate`: writes the files that are made from code. With `--check` it only compares, and ends with 1 when one
+ * differs. src/config/generated.test.ts compares them too.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { generatedFiles } from "../src/config/generated.ts";
+
+const root = dirname(import.meta.dirname);
+const onlyCompare = process.argv.includes("--check");
+
+const differing = generatedFiles().filter(({ path, text }) => {
+  try {
+    return readFileSync(join(root, path), "utf8") !== text;
+  } catch {
+    return true;
+  }
+});
+
+for (const { path, text } of differing) {
+  if (!onlyCompare) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  console.log(`${onlyCompare ? "differs" : "written"}: ${path}`);
+}
+if (differing.length === 0) console.log("All generated files are up to date.");
+if (onlyCompare && differing.length > 0) {
+  console.log("Run: npm run generate");
+  process.exitCode = 1;
+}
