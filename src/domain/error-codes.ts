@@ -52,6 +52,7 @@ export const errorCodes = [
   "ROLLBACK_UNAVAILABLE",
   "DISK_FULL",
   "COMMAND_FAILED",
+  "NOTIFICATION_FAILED",
   "DEADLINE_PASSED",
   "TARGET_UNREACHABLE",
 ] as const;

@@ -7,9 +7,18 @@
  */
 import { fail, pass, unknown, type Verdict } from "./verdict.ts";
 
+/** A check's result as records keep it: the shape of the port's `CheckResult`, which this room does not know. */
+export interface CheckResultLike {
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly tookMs: number;
+  readonly detail: string;
+  readonly hint?: string;
+}
+
 /** One check's answer with the weight it has; the shape of `CheckResult` as far as it is judged. */
 export interface JudgedResult {
-  readonly result: { readonly name: string; readonly verdict: Verdict };
+  readonly result: Pick<CheckResultLike, "name" | "verdict">;
   readonly critical: boolean;
 }
 
