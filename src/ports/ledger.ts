@@ -79,6 +79,12 @@ export interface OutboxRow {
   readonly deliveredAtMs: number | null;
 }
 
+/**
+ * The topic of the messages that the ledger itself posts: `{ kind: "approval" | "cancel", by }`. They only wake a flow that
+ * waits for people; what counts is in the rows.
+ */
+export const peopleTopic = "people";
+
 export interface Ledger {
   /** UUID made with the ledger; part of every fencing token. */
   readonly id: string;

@@ -46,7 +46,11 @@ export function journalledFlow(id: string, owns: () => Promise<boolean>): Journa
     async step(name, body) {
       const run = async () => {
         if (!(await owns())) throw new DBOSWorkflowConflictError(id);
-        return recordStep(name, body);
+        return recordStep(name, body).catch((thrown: FlowLost) => {
+          lost ??= thrown;
+          // The one error that DBOS does not journal as the step's result.
+          throw new DBOSWorkflowConflictError(id);
+        });
       };
       return replayStep(await journal(() => DBOS.runStep(run, { name })));
     },

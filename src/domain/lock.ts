@@ -1,0 +1,53 @@
+/**
+ * Who may act in an environment: the rules of lock, lease and charge, as the ledger's stores apply them inside their
+ * transactions. A store reads, asks here, writes.
+ */
+
+/** What there is to know of a lock that is held. */
+export interface HeldLock {
+  readonly deploymentId: string;
+  readonly kind: "deployment" | "manual";
+  readonly heldBy: string;
+  /** The deployment that took it has its outcome. Never true of a manual lock. */
+  readonly holderEnded: boolean;
+}
+
+export type LockAsker =
+  | { readonly kind: "deployment"; readonly deploymentId: string }
+  | { readonly kind: "manual"; readonly by: string };
+
+/** `take` a free lock, `keep` one's own, or it is `busy`. */
+export type LockRuling = "take" | "keep" | "busy";
+
+/**
+ * A lock whose deployment has ended is free, whoever failed to release it. One whose holder died without an outcome stays
+ * held: what it left half done is finished by resuming it, not by starting another deployment on top of it.
+ */
+export function ruleOnLock(held: HeldLock | undefined, asker: LockAsker): LockRuling {
+  if (held === undefined || held.holderEnded) return "take";
+  if (held.kind !== asker.kind) return "busy";
+  const own = asker.kind === "manual" ? held.heldBy === asker.by : held.deploymentId === asker.deploymentId;
+  return own ? "keep" : "busy";
+}
+
+/** Outcomes latch: `write` the first one, an equal one is there already (`same`), a different one is refused. */
+export function ruleOnOutcome<T extends string>(written: T | null, wanted: T): "write" | "same" | "refuse" {
+  if (written === null) return "write";
+  return written === wanted ? "same" : "refuse";
+}
+
+/** Used until the first heartbeat says how long its lease is. */
+export const defaultLeaseMs = 3_000;
+
+/** Has the process in charge missed its lease? Both times by the ledger's clock. */
+export const leaseExpired = (heartbeatAtMs: number, leaseMs: number, nowMs: number): boolean =>
+  nowMs - heartbeatAtMs > leaseMs;
+
+/** The first of `id`, `id-2`, `id-3` … that is not taken. */
+export function firstFreeId(id: string, isTaken: (candidate: string) => boolean): string {
+  if (!isTaken(id)) return id;
+  for (let suffix = 2; ; suffix++) {
+    const candidate = `${id}-${suffix}`;
+    if (!isTaken(candidate)) return candidate;
+  }
+}

@@ -1,0 +1,68 @@
+/** Events chained by hash, and the events that the ledger writes by itself for what people do. */
+import { createHash } from "node:crypto";
+import type { ApprovalVote } from "../../domain/approval.ts";
+import { canonicalEvent, type DeploymentEvent, type NewEvent } from "../../domain/events.ts";
+import { asJson, type Json } from "../../domain/json.ts";
+
+/** The end of a chain so far: of one deployment, or of one environment's events without a deployment. */
+export interface ChainEnd {
+  readonly seq: number;
+  /** Empty before the first event. */
+  readonly hash: string;
+}
+
+export const emptyChain: ChainEnd = { seq: 0, hash: "" };
+
+export function chained(event: NewEvent, attempt: number, atMs: number, end: ChainEnd): DeploymentEvent {
+  // Through JSON, so that the hash covers exactly what a store gives back.
+  const detail = JSON.parse(JSON.stringify(event.detail ?? null)) as Json;
+  const facts = { ...event, detail, seq: end.seq + 1, attempt, atMs };
+  return { ...facts, hash: createHash("sha256").update(end.hash).update(canonicalEvent(facts)).digest("hex") };
+}
+
+/** The same vote given twice is one vote, one event and one message. */
+export const voteKey = (vote: ApprovalVote): string => `${vote.by}:${vote.decision}:${vote.planDigest}`;
+
+export const voteEvent = (deploymentId: string, environment: string, vote: ApprovalVote): NewEvent => ({
+  deploymentId,
+  environment,
+  step: vote.decision,
+  phase: "end",
+  key: voteKey(vote),
+  title: vote.decision === "approve" ? `Approved by ${vote.by}` : `Rejected by ${vote.by}`,
+  tone: vote.decision === "approve" ? "ok" : "bad",
+  actor: vote.by,
+  detail: asJson(vote),
+});
+
+export const cancelEvent = (deploymentId: string, environment: string, by: string, reason: string): NewEvent => ({
+  deploymentId,
+  environment,
+  step: "cancel",
+  phase: "begin",
+  key: "",
+  title: `Cancel asked for by ${by}`,
+  tone: "warn",
+  actor: by,
+  detail: { reason },
+});
+
+/** @param key makes it unique among the environment's locks and unlocks by hand. */
+export const lockEvent = (
+  step: "lock" | "unlock",
+  key: string,
+  environment: string,
+  by: string,
+  reason: string,
+  detail: Json,
+): NewEvent => ({
+  deploymentId: null,
+  environment,
+  step,
+  phase: "end",
+  key,
+  title: step === "lock" ? `Locked by ${by}: ${reason}` : `Unlocked by hand by ${by}: ${reason}`,
+  tone: "warn",
+  actor: by,
+  detail,
+});

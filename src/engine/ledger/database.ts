@@ -1,0 +1,163 @@
+/** The ledger's connections: opened with limits on every wait, migrated once, their errors in our words. */
+import { randomUUID } from "node:crypto";
+import pg from "pg";
+import { SluiceError } from "../../domain/errors.ts";
+import { ledgerVersion, migrations } from "./schema.ts";
+
+export interface Queries {
+  /** `$schema` in the text stands for the quoted schema. `name`d statements are prepared once per connection. */
+  rows<Row extends object>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+}
+
+export interface LedgerDatabase extends Queries {
+  readonly ledgerId: string;
+  /** All or nothing; read committed, rows locked explicitly: environment first, then deployment. */
+  transaction<T>(body: (tx: Queries) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+const bigintOid = 20;
+
+/** Any number, the same in every Sluice. */
+const migrationLock = 7_300_415;
+
+export async function openDatabase(url: string, schemaName: string): Promise<LedgerDatabase> {
+  const schema = pg.escapeIdentifier(schemaName);
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: "sluice ledger",
+    max: 4,
+    connectionTimeoutMillis: 10_000,
+    statement_timeout: 15_000,
+    lock_timeout: 10_000,
+    query_timeout: 20_000,
+    idle_in_transaction_session_timeout: 15_000,
+    keepAlive: true,
+    // Counts and milliseconds are far below 2^53.
+    types: { getTypeParser: (oid, format) => (oid === bigintOid ? Number : pg.types.getTypeParser(oid, format)) },
+  });
+  // An idle connection that breaks is replaced at the next query, which reports what still is wrong then.
+  pool.on("error", () => undefined);
+  const queriesOn = (client: pg.Pool | pg.PoolClient): Queries => ({
+    rows: async <Row extends object>(text: string, values: readonly unknown[] = []) =>
+      (
+        await inOurWords(() =>
+          client.query<Row>(
+            text.replaceAll("$schema", () => schema),
+            [...values],
+          ),
+        )
+      ).rows,
+  });
+  const transaction = <T>(body: (tx: Queries) => Promise<T>) =>
+    inTransaction(pool, (client) => body(queriesOn(client)));
+  try {
+    const ledgerId = (await readMeta(queriesOn(pool))) ?? (await transaction((tx) => migrate(tx)));
+    return { ...queriesOn(pool), ledgerId, transaction, close: () => pool.end() };
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+}
+
+async function inTransaction<T>(pool: pg.Pool, body: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await inOurWords(() => pool.connect());
+  let broken: Error | undefined;
+  try {
+    await inOurWords(() => client.query("begin"));
+    const result = await body(client);
+    await inOurWords(() => client.query("commit"));
+    return result;
+  } catch (error) {
+    await client.query("rollback").catch((failed: Error) => {
+      broken = failed;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** The ledger's id, where its tables are as this Sluice wants them. */
+async function readMeta(queries: Queries): Promise<string | undefined> {
+  const [found] = await queries.rows<{ readonly is: string | null }>("select to_regclass('$schema.meta')::text as is");
+  if (!found?.is) return undefined;
+  const [meta] = await queries.rows<{ readonly ledger_id: string; readonly version: number }>(
+    "select * from $schema.meta",
+  );
+  if (meta && meta.version > ledgerVersion) throw newer(meta.version);
+  return meta?.version === ledgerVersion ? meta.ledger_id : undefined;
+}
+
+/** One process migrates; the others wait for it and find the work done. */
+async function migrate(tx: Queries): Promise<string> {
+  await tx.rows("select pg_advisory_xact_lock($1)", [migrationLock]);
+  await tx.rows("create schema if not exists $schema");
+  await tx.rows("create table if not exists $schema.meta (ledger_id uuid not null, version integer not null)");
+  const [meta] = await tx.rows<{ readonly ledger_id: string; readonly version: number }>("select * from $schema.meta");
+  if (meta && meta.version > ledgerVersion) throw newer(meta.version);
+  if (!meta) await tx.rows("insert into $schema.meta values ($1, 0)", [randomUUID()]);
+  for (const migration of migrations.slice(meta?.version ?? 0)) await tx.rows(migration);
+  const [now] = await tx.rows<{ readonly ledger_id: string }>(
+    "update $schema.meta set version = $1 returning ledger_id",
+    [ledgerVersion],
+  );
+  return (now as { readonly ledger_id: string }).ledger_id;
+}
+
+const newer = (version: number): SluiceError =>
+  new SluiceError({
+    code: "LEDGER_NEWER",
+    remedy: "operator",
+    at: "ledger",
+    message: `The ledger has version ${version}; this Sluice knows versions up to ${ledgerVersion}. Nothing was touched.`,
+    hint: "Use the Sluice that wrote it, or a later one. To see yours: sluice --version",
+  });
+
+/** By SQLSTATE or by Node's code: what went wrong, and what a person can do. */
+const troubles: readonly { readonly codes: RegExp; readonly message: string; readonly hint: string }[] = [
+  { codes: /^(28|3D000)/, message: "refuses us", hint: "Check user, password and database name in ledger.url." },
+  { codes: /^25006$/, message: "is read-only", hint: "Is ledger.url a standby? Point it at the primary." },
+  {
+    codes: /^42501$/,
+    message: "does not let us make tables",
+    hint: "Grant CREATE on the database to ledger.url's user.",
+  },
+  { codes: /^(57014|55P03)$/, message: "took too long", hint: "Look for long transactions in it." },
+  {
+    codes: /^(08|57P|53|E[A-Z]+$)/,
+    message: "cannot be reached",
+    hint: "Check that it runs and that ledger.url is right.",
+  },
+];
+
+async function inOurWords<T>(query: () => Promise<T>): Promise<T> {
+  try {
+    return await query();
+  } catch (cause) {
+    throw translated(cause as Error & { readonly code?: string });
+  }
+}
+
+function translated(cause: Error & { readonly code?: string }): Error {
+  const code = cause.code ?? (/timeout|terminated|ended/i.test(cause.message) ? "ETIMEDOUT" : "");
+  if (code === "53100") {
+    return ledgerTrouble("DISK_FULL", "The ledger's disk is full.", "Free some space on it.", cause);
+  }
+  const trouble = troubles.find(({ codes }) => codes.test(code));
+  if (!trouble) return cause;
+  return ledgerTrouble(
+    "LEDGER_UNREACHABLE",
+    `The ledger's database ${trouble.message}: ${cause.message}.`,
+    trouble.hint,
+    cause,
+  );
+}
+
+const ledgerTrouble = (
+  code: "DISK_FULL" | "LEDGER_UNREACHABLE",
+  message: string,
+  hint: string,
+  cause: Error,
+): SluiceError =>
+  new SluiceError({ code, remedy: "retry", at: "ledger", message, hint: `${hint} Then: sluice doctor`, cause });

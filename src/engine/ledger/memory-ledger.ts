@@ -1,0 +1,294 @@
+/**
+ * The ledger in memory, for simulation and tests: the same decisions as the real one, atomic because nothing here waits
+ * between reading and writing. Everything that goes in or out is copied.
+ */
+import { randomUUID } from "node:crypto";
+import { asJson } from "../../domain/json.ts";
+import { defaultLeaseMs, firstFreeId, type LockAsker, ruleOnLock, ruleOnOutcome } from "../../domain/lock.ts";
+import { type Ledger, type LockRow, peopleTopic, type ServingRow } from "../../ports/ledger.ts";
+import { cancelEvent, lockEvent, voteEvent, voteKey } from "./chain.ts";
+import { type MemoryStore, memoryStore, type StoredServing, visible } from "./memory-store.ts";
+import { outcomeLatched } from "./refusals.ts";
+
+/** @param options.now the ledger's clock, milliseconds. */
+export function memoryLedger(options: { readonly now: () => number; readonly id?: string }): Ledger {
+  const store = memoryStore({ now: options.now, id: options.id ?? randomUUID() });
+  return {
+    id: store.id,
+    now: async () => store.now(),
+    ...memoryDeployments(store),
+    ...memoryAttempts(store),
+    ...memoryLocks(store),
+    ...memoryPeople(store),
+    ...memoryEvents(store),
+    ...memoryServing(store),
+    ...memoryOutbox(store),
+    async saveRecord(deploymentId, record) {
+      store.find(deploymentId);
+      store.records.set(deploymentId, structuredClone(record));
+    },
+    record: async (deploymentId) => structuredClone(store.records.get(deploymentId)),
+    close: async () => undefined,
+  };
+}
+
+type Part<Name extends keyof Ledger> = Pick<Ledger, Name>;
+
+const newestFirst = <T>(rows: Iterable<T>): T[] => [...rows].reverse();
+
+function memoryDeployments(store: MemoryStore): Part<"createDeployment" | "deployment" | "deployments"> {
+  return {
+    async createDeployment(given) {
+      const id = firstFreeId(given.id, (candidate) => store.deployments.has(candidate));
+      store.environment(given.environment);
+      store.deployments.set(id, {
+        ...structuredClone(given),
+        id,
+        createdAtMs: store.now(),
+        state: "running",
+        outcome: null,
+        endedAtMs: null,
+        attempt: 0,
+        executor: null,
+        heartbeatAtMs: 0,
+        leaseMs: defaultLeaseMs,
+        cancelRequested: null,
+        approvals: new Map(),
+      });
+      return visible(store.find(id), store.now());
+    },
+    async deployment(id) {
+      const row = store.deployments.get(id);
+      return row && visible(row, store.now());
+    },
+    async deployments({ project, environment, unfinished, limit }) {
+      return newestFirst(store.deployments.values())
+        .filter((row) => project === undefined || row.project === project)
+        .filter((row) => environment === undefined || row.environment === environment)
+        .filter((row) => !unfinished || row.outcome === null)
+        .slice(0, limit)
+        .map((row) => visible(row, store.now()));
+    },
+  };
+}
+
+function memoryAttempts(
+  store: MemoryStore,
+): Part<"setState" | "finish" | "beginAttempt" | "heartbeat" | "assertInCharge" | "release"> {
+  return {
+    async setState(id, state, attempt) {
+      const row = store.takeCharge(id, attempt);
+      if (row.outcome === null) row.state = state;
+    },
+    async finish(id, outcome, attempt) {
+      const row = store.takeCharge(id, attempt);
+      const ruling = ruleOnOutcome(row.outcome, outcome);
+      if (ruling === "refuse") throw outcomeLatched(id, row.outcome ?? "", outcome);
+      if (ruling === "write") Object.assign(row, { outcome, state: "ended", endedAtMs: store.now() });
+    },
+    async beginAttempt(id, { id: executorId, host, pid }) {
+      const row = store.find(id);
+      const n = store.nextNumber(row.environment);
+      const executor = { id: executorId, host, pid };
+      Object.assign(row, { attempt: n, executor, heartbeatAtMs: store.now(), leaseMs: defaultLeaseMs });
+      const environment = store.environment(row.environment);
+      if (environment.lock?.deploymentId === id) environment.lock = { ...environment.lock, attempt: n };
+      return { ledgerId: store.id, n, deploymentId: id };
+    },
+    async heartbeat(id, attempt, leaseMs) {
+      const row = store.takeCharge(id, attempt);
+      Object.assign(row, { heartbeatAtMs: store.now(), leaseMs });
+      return { cancelRequested: row.cancelRequested };
+    },
+    async assertInCharge(attempt) {
+      store.takeCharge(attempt.deploymentId, attempt);
+    },
+    async release(id, attempt) {
+      store.takeCharge(id, attempt).executor = null;
+    },
+  };
+}
+
+function memoryLocks(
+  store: MemoryStore,
+): Part<"acquireLock" | "acquireManualLock" | "releaseLock" | "forceUnlock" | "lock" | "locks"> {
+  const ended = (lock: LockRow) => lock.kind === "deployment" && store.find(lock.deploymentId).outcome !== null;
+  const rule = (environment: string, asker: LockAsker) => {
+    const holder = store.environment(environment).lock;
+    return { holder, ruling: ruleOnLock(holder && { ...holder, holderEnded: ended(holder) }, asker) };
+  };
+  const put = (lock: Omit<LockRow, "sinceMs">) => {
+    store.environment(lock.environment).lock = { ...lock, sinceMs: store.now() };
+  };
+  const locks = () =>
+    [...store.environments.values()].flatMap(({ lock }) => (lock && !ended(lock) ? [structuredClone(lock)] : []));
+  return {
+    async acquireLock(environment, attempt, heldBy) {
+      const row = store.takeCharge(attempt.deploymentId, attempt);
+      const { holder, ruling } = rule(environment, { kind: "deployment", deploymentId: row.id });
+      if (ruling === "busy") return { kind: "busy", holder: structuredClone(holder as LockRow) };
+      if (ruling === "take") {
+        row.attempt = store.nextNumber(environment);
+        put({ environment, deploymentId: row.id, attempt: row.attempt, heldBy, kind: "deployment", reason: "" });
+      }
+      return { kind: "acquired", attempt: { ...attempt, n: row.attempt } };
+    },
+    async acquireManualLock(environment, by, reason) {
+      const { holder, ruling } = rule(environment, { kind: "manual", by });
+      if (ruling === "busy") return { kind: "busy", holder: structuredClone(holder as LockRow) };
+      const n = ruling === "keep" && holder ? holder.attempt : store.nextNumber(environment);
+      if (ruling === "take") {
+        put({ environment, deploymentId: "", attempt: n, heldBy: by, kind: "manual", reason });
+        store.append(lockEvent("lock", String(n), environment, by, reason, null), 0);
+      }
+      return { kind: "acquired", attempt: { ledgerId: store.id, n, deploymentId: "" } };
+    },
+    async releaseLock(environment, attempt) {
+      store.takeCharge(attempt.deploymentId, attempt);
+      const place = store.environment(environment);
+      if (place.lock?.kind === "deployment" && place.lock.deploymentId === attempt.deploymentId) place.lock = undefined;
+    },
+    async forceUnlock(environment, by, reason) {
+      const place = store.environment(environment);
+      const released = place.lock;
+      if (!released) return undefined;
+      place.lock = undefined;
+      const n = store.nextNumber(environment);
+      const holder = store.deployments.get(released.deploymentId);
+      // Whoever held it must not go on acting without it: its attempt is no longer in charge.
+      if (holder && holder.outcome === null) holder.attempt = n;
+      store.append(lockEvent("unlock", String(n), environment, by, reason, asJson(released)), 0);
+      return released;
+    },
+    lock: async (environment) => locks().find((lock) => lock.environment === environment),
+    locks: async () => locks().sort((a, b) => (a.environment < b.environment ? -1 : 1)),
+  };
+}
+
+function memoryPeople(
+  store: MemoryStore,
+): Part<"recordApproval" | "approvals" | "post" | "requestCancel" | "undeliveredMessages" | "markDelivered"> {
+  const post = (deploymentId: string, topic: string, message: unknown, key: string) => {
+    if (store.messages.has(key)) return;
+    store.messages.set(key, { key, deploymentId, topic, message: asJson(structuredClone(message)), delivered: false });
+  };
+  return {
+    async recordApproval(id, vote) {
+      const row = store.find(id);
+      const key = voteKey(vote);
+      const approval = row.approvals.get(key) ?? { ...structuredClone(vote), atMs: store.now() };
+      row.approvals.set(key, approval);
+      store.append(voteEvent(id, row.environment, vote), 0);
+      post(id, peopleTopic, { kind: "approval", by: vote.by }, `${id}:vote:${key}`);
+      return structuredClone(approval);
+    },
+    approvals: async (id) => structuredClone([...(store.deployments.get(id)?.approvals.values() ?? [])]),
+    async post(id, topic, message, key) {
+      post(store.find(id).id, topic, message, key);
+    },
+    async requestCancel(id, by, reason) {
+      const row = store.find(id);
+      if (row.cancelRequested !== null || row.outcome !== null) return;
+      row.cancelRequested = { by, reason, atMs: store.now() };
+      store.append(cancelEvent(id, row.environment, by, reason), 0);
+      post(id, peopleTopic, { kind: "cancel", by }, `${id}:cancel`);
+    },
+    async undeliveredMessages(id) {
+      const waiting = [...store.messages.values()].filter((each) => each.deploymentId === id && !each.delivered);
+      return waiting.map(({ key, topic, message }) => ({ key, topic, message: structuredClone(message) }));
+    },
+    async markDelivered(key) {
+      const message = store.messages.get(key);
+      if (message) message.delivered = true;
+    },
+  };
+}
+
+function memoryEvents(store: MemoryStore): Part<"append" | "events" | "audit"> {
+  return {
+    async append(event, attempt) {
+      if (event.deploymentId !== null) {
+        if (attempt) store.takeCharge(event.deploymentId, attempt);
+        else store.find(event.deploymentId);
+      }
+      store.append(event, event.deploymentId === null ? 0 : (attempt?.n ?? 0));
+    },
+    async events(deploymentId, afterSeq, limit) {
+      const found = store.events.filter((each) => each.deploymentId === deploymentId && each.seq > afterSeq);
+      return structuredClone(found.slice(0, limit));
+    },
+    async audit({ environment, limit }) {
+      const found = newestFirst(store.events).filter((each) => each.deploymentId === null);
+      return structuredClone(
+        found.filter((each) => environment === undefined || each.environment === environment).slice(0, limit),
+      );
+    },
+  };
+}
+
+function memoryServing(store: MemoryStore): Part<"serving" | "servingHistory" | "setServing" | "clearServing"> {
+  const shown = ({ removed: _, ...row }: StoredServing): ServingRow => structuredClone(row);
+  return {
+    async serving(environment) {
+      const row = store.environments.get(environment)?.serving;
+      return row && shown(row);
+    },
+    async servingHistory(environment, limit) {
+      const rows = newestFirst(store.serving).filter((row) => row.environment === environment && !row.removed);
+      return rows.slice(0, limit).map(shown);
+    },
+    async setServing(row, attempt) {
+      store.takeCharge(attempt.deploymentId, attempt);
+      const place = store.environment(row.environment);
+      const before = place.serving;
+      // A repeated step says the same again: the row is brought up to date, not doubled.
+      if (before?.deploymentId === row.deploymentId && before.version === row.version) {
+        Object.assign(before, structuredClone({ detail: row.detail, commit: row.commit }));
+        return;
+      }
+      place.serving = { ...structuredClone(row), removed: false };
+      store.serving.push(place.serving);
+    },
+    async clearServing(environment, attempt) {
+      store.takeCharge(attempt.deploymentId, attempt);
+      const place = store.environment(environment);
+      if (place.serving) place.serving.removed = true;
+      place.serving = undefined;
+    },
+  };
+}
+
+function memoryOutbox(
+  store: MemoryStore,
+): Part<"enqueueNotifications" | "dueNotifications" | "notificationDelivered" | "notificationFailed" | "undelivered"> {
+  const waiting = () => [...store.outbox.values()].filter((row) => row.deliveredAtMs === null);
+  const shown = ({ nextAttemptAtMs: _, ...row }: ReturnType<typeof waiting>[number]) => structuredClone(row);
+  const waitingRow = (key: string) => waiting().find((row) => row.key === key);
+  return {
+    async enqueueNotifications(rows) {
+      for (const row of rows.filter(({ key }) => !store.outbox.has(key))) {
+        const fresh = { attempts: 0, lastError: null, deliveredAtMs: null, nextAttemptAtMs: 0 };
+        store.outbox.set(row.key, { ...structuredClone(row), ...fresh, deploymentId: row.notification.deploymentId });
+      }
+    },
+    async dueNotifications(limit, deploymentId) {
+      const due = waiting().filter((row) => row.nextAttemptAtMs <= store.now());
+      const wanted = due.filter((row) => deploymentId === undefined || row.deploymentId === deploymentId);
+      return wanted.slice(0, limit).map(shown);
+    },
+    async notificationDelivered(key) {
+      const row = waitingRow(key);
+      if (row) Object.assign(row, { deliveredAtMs: store.now(), attempts: row.attempts + 1 });
+    },
+    async notificationFailed(key, error, retryAfterMs) {
+      const row = waitingRow(key);
+      if (!row) return;
+      const nextAttemptAtMs = store.now() + Math.round(retryAfterMs);
+      Object.assign(row, { attempts: row.attempts + 1, lastError: error, nextAttemptAtMs });
+    },
+    undelivered: async (deploymentId) =>
+      waiting()
+        .filter((row) => row.deploymentId === deploymentId)
+        .map(shown),
+  };
+}

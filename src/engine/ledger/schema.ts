@@ -1,0 +1,130 @@
+/**
+ * The ledger's tables. Append a migration, never change one; what is appended must leave an earlier Sluice's queries
+ * working, or the earlier one must be refused: `ledgerVersion` rises and it says LEDGER_NEWER.
+ * Times are milliseconds since the epoch, from `now_ms()`, one clock for all machines.
+ */
+
+/** The number of migrations; recorded in `meta`. */
+export const ledgerVersion = 1;
+
+/** `$schema` stands for the quoted schema. */
+export const migrations: readonly string[] = [
+  `
+create function $schema.now_ms() returns bigint language sql volatile
+  as $$ select floor(extract(epoch from clock_timestamp()) * 1000)::bigint $$;
+
+create table $schema.environments (
+  name text primary key,
+  last_attempt integer not null default 0,
+  event_seq integer not null default 0,
+  event_hash text not null default '',
+  serving_id bigint
+);
+
+create table $schema.deployments (
+  id text primary key,
+  project text not null,
+  environment text not null references $schema.environments,
+  kind text not null,
+  version text not null,
+  commit text not null,
+  started_by text not null,
+  created_at_ms bigint not null default $schema.now_ms(),
+  ordinal bigint generated always as identity,
+  state text not null default 'running',
+  outcome text,
+  ended_at_ms bigint,
+  attempt integer not null default 0,
+  executor jsonb,
+  heartbeat_at_ms bigint,
+  lease_ms integer,
+  input jsonb not null,
+  application_version text not null,
+  cancel jsonb,
+  event_seq integer not null default 0,
+  event_hash text not null default ''
+);
+create index on $schema.deployments (environment, ordinal);
+create index on $schema.deployments (ordinal) where outcome is null;
+
+create table $schema.locks (
+  environment text primary key references $schema.environments,
+  deployment_id text not null,
+  attempt integer not null,
+  held_by text not null,
+  since_ms bigint not null default $schema.now_ms(),
+  kind text not null,
+  reason text not null
+);
+
+create table $schema.approvals (
+  deployment_id text not null references $schema.deployments,
+  key text not null,
+  ordinal bigint generated always as identity,
+  vote jsonb not null,
+  at_ms bigint not null default $schema.now_ms(),
+  primary key (deployment_id, key)
+);
+
+create table $schema.messages (
+  key text primary key,
+  ordinal bigint generated always as identity,
+  deployment_id text not null references $schema.deployments,
+  topic text not null,
+  message jsonb not null,
+  posted_at_ms bigint not null default $schema.now_ms(),
+  delivered_at_ms bigint
+);
+create index on $schema.messages (deployment_id, ordinal) where delivered_at_ms is null;
+
+create table $schema.events (
+  deployment_id text references $schema.deployments,
+  environment text not null references $schema.environments,
+  seq integer not null,
+  attempt integer not null,
+  at_ms bigint not null,
+  step text not null,
+  phase text not null,
+  key text not null,
+  title text not null,
+  tone text not null,
+  actor text,
+  detail jsonb not null,
+  hash text not null,
+  unique nulls not distinct (deployment_id, step, attempt, phase, key, environment)
+);
+create unique index on $schema.events (deployment_id, seq) where deployment_id is not null;
+create unique index on $schema.events (environment, seq) where deployment_id is null;
+
+create table $schema.serving (
+  id bigint generated always as identity primary key,
+  environment text not null references $schema.environments,
+  deployment_id text not null references $schema.deployments,
+  version text not null,
+  commit text not null,
+  since_ms bigint not null,
+  detail jsonb not null,
+  removed boolean not null default false
+);
+create index on $schema.serving (environment, id);
+
+create table $schema.outbox (
+  key text primary key,
+  ordinal bigint generated always as identity,
+  deployment_id text not null,
+  channel text not null,
+  notification jsonb not null,
+  attempts integer not null default 0,
+  last_error text,
+  delivered_at_ms bigint,
+  next_attempt_at_ms bigint not null default 0
+);
+create index on $schema.outbox (ordinal) where delivered_at_ms is null;
+
+create table $schema.records (
+  deployment_id text primary key references $schema.deployments,
+  record jsonb not null,
+  saved_at_ms bigint not null default $schema.now_ms()
+);
+`,
+];
