@@ -50,7 +50,7 @@ export async function runShop(tree: string, databaseUrl: string, version: string
     return Object.fromEntries(await Promise.all(ended));
   };
   const launch = async (name: string, environment: Readonly<Record<string, string>>) => {
-    const child = start(tree, [join("services", name, "server.mjs")], { SLUICE_VERSION: version, ...environment });
+    const child = startService(tree, name, { SLUICE_VERSION: version, ...environment });
     services.set(name, child);
     return addressOf(name, child);
   };
@@ -66,13 +66,18 @@ export async function runShop(tree: string, databaseUrl: string, version: string
   }
 }
 
+/** One service by itself; `addressOf` waits for it. */
+export function startService(tree: string, name: string, environment: Readonly<Record<string, string>>): ChildProcess {
+  return start(tree, [join("services", name, "server.mjs")], environment);
+}
+
 function start(tree: string, argv: readonly string[], environment: Readonly<Record<string, string>>): ChildProcess {
   const env = { PATH: process.env.PATH ?? "", PORT: "0", SHOP_PG_MODULE: pgModule, ...environment };
   return spawn(process.execPath, argv, { cwd: tree, env, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 /** The address in the line that every service prints when it listens. */
-function addressOf(name: string, child: ChildProcess): Promise<string> {
+export function addressOf(name: string, child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     const errors: string[] = [];
     if (child.stderr) createInterface(child.stderr).on("line", (line) => errors.push(line));
