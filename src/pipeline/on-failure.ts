@@ -1,8 +1,8 @@
 /** X1: what a failed stage leads to is a setting: back at once, hold for a person, or alert and go on. */
 import { SluiceError } from "../domain/errors.ts";
 import type { RollbackTrigger } from "../domain/settings.ts";
+import { peopleTopic } from "../ports/ledger.ts";
 import type { Run } from "./run.ts";
-import { peopleTopic } from "./stages/approve.ts";
 
 export async function withFailureAction(run: Run, trigger: RollbackTrigger, stage: () => Promise<unknown>): Promise<void> {
   try {

@@ -9,10 +9,10 @@ import type { NotificationKind } from "../domain/notification.ts";
 import { type Outcome, outcomeOf } from "../domain/outcome.ts";
 import type { Serving } from "../domain/serving.ts";
 import { FlowLost } from "../ports/flow.ts";
+import { peopleTopic } from "../ports/ledger.ts";
 import { servingNow } from "./deploy.ts";
 import { writeReports } from "./reports.ts";
 import type { Run } from "./run.ts";
-import { peopleTopic } from "./stages/approve.ts";
 import { planning } from "./stages/plan.ts";
 import { runSmoke } from "./stages/smoke.ts";
 

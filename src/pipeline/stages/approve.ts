@@ -5,6 +5,7 @@
 import { type Approval, type ApprovalState, countApprovals, type ApprovalRules } from "../../domain/approval.ts";
 import { humanDuration } from "../../domain/duration.ts";
 import { SluiceError } from "../../domain/errors.ts";
+import { peopleTopic } from "../../ports/ledger.ts";
 import type { Stage, StageContext } from "../stage.ts";
 
 interface ApproveIntent {
@@ -13,9 +14,6 @@ interface ApproveIntent {
   readonly expiresAtMs: number;
   readonly remindEveryMs: number;
 }
-
-/** Messages on this topic only wake the waiting; what counts is in the ledger's rows. */
-export const peopleTopic = "people";
 
 export const approve: Stage<ApproveIntent, ApproveIntent, { by: readonly string[] }> = {
   name: "approve",
