@@ -1,38 +1,24 @@
 /**
- * Takes secret texts out of what a child printed before it reaches a log, an error or a record. A tool often prints only
- * a part of a secret (the password of a URL, one line of a key), so those parts are taken out as well.
+ * Takes secret texts out of what a child printed before it reaches a log, an error or a record: the one redactor of
+ * domain/, fed with the values of an environment. A tool often prints the password of a URL alone, so that counts too.
  */
+import { redactor as domainRedactor } from "../domain/redactor.ts";
 import { Secret } from "../domain/secret.ts";
-
-/** A shorter text would be found by chance and garble the output; no secret worth the name is that short. */
-const shortestPartLength = 4;
 
 export type Redact = (text: string) => string;
 
-/** A function that replaces every secret of `values` (and its telling parts) by `[NAME]`. */
+/** A function that replaces every secret of `values`, and the passwords of those that are URLs, by `[NAME]`. */
 export function redactor(values: Iterable<string | Secret>): Redact {
-  const parts: { readonly text: string; readonly shown: string }[] = [];
-  for (const value of values) {
-    if (!(value instanceof Secret)) continue;
-    const shown = value.toString();
-    for (const text of tellingParts(value.reveal())) parts.push({ text, shown });
-  }
-  // The longest first, so that a part never breaks up the whole before it is recognised.
-  parts.sort((a, b) => b.text.length - a.text.length);
-  return (text) => parts.reduce((line, part) => line.replaceAll(part.text, part.shown), text);
+  const secrets = [...values].filter((value) => value instanceof Secret);
+  return domainRedactor([...secrets, ...secrets.flatMap(passwordsOf)]).text;
 }
 
-function tellingParts(secret: string): ReadonlySet<string> {
-  const lines = secret.split(/\r?\n/).filter((line) => line.length >= 2 * shortestPartLength);
-  const candidates = [secret, secret.trim(), ...lines, ...passwordsOf(secret)];
-  return new Set(candidates.filter((part) => part.length >= shortestPartLength));
-}
-
-function passwordsOf(secret: string): readonly string[] {
-  const password = URL.parse(secret)?.password ?? "";
+function passwordsOf(secret: Secret): readonly Secret[] {
+  const password = URL.parse(secret.reveal())?.password ?? "";
+  if (password === "") return [];
   try {
-    return [password, decodeURIComponent(password)];
+    return [password, decodeURIComponent(password)].map((text) => new Secret(secret.name, text));
   } catch {
-    return [password];
+    return [new Secret(secret.name, password)];
   }
 }

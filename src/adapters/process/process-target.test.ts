@@ -12,8 +12,8 @@ import type { RunSpec } from "../../ports/target.ts";
 import { realClock, until } from "../../testing/real-clock.ts";
 import { type TargetWorld, targetContract } from "../../testing/target-contract.ts";
 import { findByVariable, identify } from "../process-identity.ts";
+import { treeDigest } from "../tree-digest.ts";
 import { processTarget } from "./process-target.ts";
-import { treeDigest } from "./tree-digest.ts";
 
 const never = new AbortController().signal;
 const clock = realClock();

@@ -18,13 +18,13 @@ import { withFileLock } from "../file-lock.ts";
 import { findByVariable, isRunning } from "../process-identity.ts";
 import { redactor } from "../redact.ts";
 import { pathPart } from "../safe-name.ts";
+import { treeDigest } from "../tree-digest.ts";
 import { bringUp } from "./bring-up.ts";
 import { endByToken, endInstance } from "./end-instance.ts";
 import { fenceFile } from "./fence-file.ts";
 import { type InstanceRecord, type InstanceRecords, instanceRecords, tokenVariable } from "./instance-records.ts";
 import { readLogTail } from "./log-file.ts";
 import { shellInstructions } from "./shell-instructions.ts";
-import { treeDigest } from "./tree-digest.ts";
 
 export interface ProcessTargetOptions {
   /** Absolute folder of this environment's target, used by no other environment. */
