@@ -26,7 +26,7 @@ export async function voteCommand(session: Session, decision: "approve" | "rejec
   const planDigest = (asked?.detail as { readonly planDigest?: string } | undefined)?.planDigest;
   if (planDigest === undefined || row.state !== "waiting") throw invalid(`${row.id} is not waiting for approvals (it is ${row.outcome ?? row.state}).`, row.id);
   if (options.plan !== undefined && !planDigest.startsWith(options.plan)) throw invalid(`Its plan is ${planDigest.slice(0, 12)}, not ${options.plan}.`, row.id);
-  const proof: Proof = options.key ? await signVote(planDigest, options.key) : { kind: "declared" };
+  const proof: Proof = options.key ? await signVote({ decision, planDigest }, options.key) : { kind: "declared" };
   const vote = { by: session.user, decision, planDigest, comment: options.comment ?? "", proof };
   const rules: ApprovalRules = { ...approvals, required: approvals.required, startedBy: row.startedBy, excluded: [], planDigest };
   const fault = voteFault(vote, rules) ?? (await (await session.parts(inputOf(row).settings)).proofFault({ ...vote, atMs: 0 }));

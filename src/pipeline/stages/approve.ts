@@ -65,7 +65,7 @@ async function count(rules: ApprovalRules, ctx: StageContext): Promise<ApprovalS
   const votes = await ctx.parts.ledger.approvals(ctx.deploymentId);
   const proven: Approval[] = [];
   for (const vote of votes) {
-    const fault = vote.proof.kind === "declared" ? undefined : await ctx.parts.proofFault(vote);
+    const fault = await ctx.parts.proofFault(vote);
     if (fault === undefined) proven.push(vote);
     else await ctx.progress(`the vote of ${vote.by} does not count: ${fault}`, {}, "warn");
   }
