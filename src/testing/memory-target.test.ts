@@ -4,7 +4,8 @@ import type { SluiceError } from "../domain/errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { RunSpec } from "../ports/target.ts";
 import { type Behaviour, memoryTarget, type TargetEffect } from "./memory-target.ts";
-import { targetContract, type WantedBehaviour } from "./target-contract.ts";
+import { targetContract } from "./target-contract.ts";
+import type { WantedBehaviour } from "./target-world.ts";
 
 const never = new AbortController().signal;
 const attempt = { ledgerId: "a", n: 1, deploymentId: "1763673600-000000000001" };
