@@ -1,11 +1,12 @@
 /** The router as a process of its own: the contract, what survives kill -9, and what it does when nobody comes back. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { createServer, request as httpRequest, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, expect, test } from "vitest";
 import type { Attempt } from "../../domain/attempt.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import { type RouterWorld, routerContract } from "../../testing/router-contract.ts";
@@ -40,7 +41,26 @@ async function started(): Promise<StartedRouter> {
   return { world, router, stateFolder, port, pid, socket };
 }
 
-routerContract("the built-in router", async () => (await started()).world);
+/** One process for the whole suite, a route of its own for each test. */
+const suiteFolder = await mkdtemp(join(tmpdir(), "sluice-router-"));
+await launch(suiteFolder);
+let suiteRoutes = 0;
+afterAll(async () => {
+  await stopBuiltinRouter(suiteFolder, wallClock, "the suite is over", 0);
+  await rm(suiteFolder, { recursive: true });
+});
+
+routerContract("the built-in router", async () => {
+  suiteRoutes += 1;
+  const address = { host: "127.0.0.1", port: await freePort() };
+  const router = builtinRouter({
+    stateFolder: suiteFolder,
+    route: `test/${suiteRoutes}`,
+    ...address,
+    clock: wallClock,
+  });
+  return routerWorld(router, async () => undefined);
+});
 
 const open: RouterWorld[] = [];
 afterEach(async () => {
@@ -94,6 +114,35 @@ test("a router killed with -9 serves the same split and knows the same fence whe
   expect(await router.fence(forever)).toEqual(attempt(5));
   expect((await world.request()).status).toBe(200);
   await expect(router.shift([], attempt(4), forever)).rejects.toMatchObject({ failure: { code: "STALE_ATTEMPT" } });
+});
+
+test("the router outlives a kill -9 of whoever started it, with its whole process group", async () => {
+  const stateFolder = await mkdtemp(join(tmpdir(), "sluice-router-"));
+  const orchestrator = spawn(
+    process.execPath,
+    [
+      "--input-type=module",
+      "--eval",
+      `import { ensureBuiltinRouter } from ${JSON.stringify(new URL("./adapter.ts", import.meta.url).href)};
+       import { wallClock } from ${JSON.stringify(new URL("../../testing/router-world.ts", import.meta.url).href)};
+       await ensureBuiltinRouter({ stateFolder: process.argv[1], nodePath: process.execPath, clock: wallClock });
+       console.log("started");
+       setInterval(() => {}, 1000);`,
+      stateFolder,
+    ],
+    { detached: true, stdio: ["ignore", "pipe", "inherit"] },
+  );
+  try {
+    await once(orchestrator.stdout, "data");
+
+    process.kill(-(orchestrator.pid ?? 0), "SIGKILL");
+    await once(orchestrator, "exit");
+
+    expect(await launch(stateFolder)).toMatchObject({ adopted: true });
+  } finally {
+    await stopBuiltinRouter(stateFolder, wallClock);
+    await rm(stateFolder, { recursive: true });
+  }
 });
 
 test("a running router is adopted, and of many started at once only one stays", async () => {
@@ -222,6 +271,7 @@ test.skipIf(curlMissing)(
     const { world, router, stateFolder } = await serving({ stable: 50, candidate: 50 });
     const [command] = router.instructions(await splitOf(world, { stable: 100, candidate: 0 }));
 
+    // A shell, because the command is what a person types into one.
     await promisify(execFile)("sh", ["-c", command ?? ""]);
 
     expect((await router.observe(forever)).map((share) => share.percent)).toEqual([100, 0]);

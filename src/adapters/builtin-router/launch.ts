@@ -39,7 +39,9 @@ export async function ensureBuiltinRouter(options: LaunchOptions): Promise<Runni
   const deadlineMs = clock.now() + startWithinMs;
   while (clock.now() < deadlineMs) {
     const record = await runningRouter(stateFolder, clock, signal);
-    if (record !== undefined) return { ...record, adopted: record.pid !== child.pid };
+    // One that lost the race for the folder must be gone first: later it might find the folder free and stay.
+    const settled = record?.pid === child.pid || child.ended();
+    if (record !== undefined && settled) return { ...record, adopted: record.pid !== child.pid };
     if (child.failed()) break;
     await clock.sleep(pollMs, signal);
   }
@@ -53,6 +55,7 @@ async function runningRouter(folder: string, clock: Clock, signal?: AbortSignal)
 
 interface Child {
   readonly pid: number | undefined;
+  ended(): boolean;
   /** It ended with an error; ending well means that another one runs. */
   failed(): boolean;
 }
@@ -60,7 +63,7 @@ interface Child {
 /** In a session of its own, with nothing of our environment: it outlives us and needs no secret of ours. */
 function start(nodePath: string, folder: string): Child {
   const log = openSync(logPath(folder), "a", 0o600);
-  let failed = false;
+  let outcome: "runs" | "ended" | "failed" = "runs";
   try {
     const child = spawn(nodePath, [processFile(), "--state", folder], {
       detached: true,
@@ -69,13 +72,13 @@ function start(nodePath: string, folder: string): Child {
       env: {},
     });
     child.on("error", () => {
-      failed = true;
+      outcome = "failed";
     });
     child.on("exit", (code) => {
-      failed ||= code !== 0;
+      outcome = code === 0 ? "ended" : "failed";
     });
     child.unref();
-    return { pid: child.pid, failed: () => failed };
+    return { pid: child.pid, ended: () => outcome !== "runs", failed: () => outcome === "failed" };
   } finally {
     closeSync(log);
   }

@@ -3,6 +3,7 @@
  * holds the routes' addresses, and takes commands on a Unix socket in a folder only its user can enter.
  */
 
+import type { Server } from "node:http";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -46,16 +47,17 @@ async function main(): Promise<void> {
   });
   await table.open();
   const startedMs = clock.now();
-  const control = createControlServer(handlersFor(table, startedMs));
+  const stop = (timeoutMs: number) => void stopServing(table, control, timeoutMs);
+  const control = createControlServer(handlersFor(table, startedMs, stop));
   await listenOn(control, socket);
   await writeRecord(folder, { pid: process.pid, socket, startedMs });
   report(`router ${process.pid} takes commands on ${socket}`);
-  process.on("SIGTERM", () => void stop(table, 5000));
-  process.on("SIGINT", () => void stop(table, 5000));
+  process.on("SIGTERM", () => stop(5000));
+  process.on("SIGINT", () => stop(5000));
   process.on("SIGHUP", () => undefined);
 }
 
-function handlersFor(table: RouteTable, startedMs: number): Handlers {
+function handlersFor(table: RouteTable, startedMs: number, stop: (timeoutMs: number) => void): Handlers {
   const sinceIndex = bucketIndex(nowMs());
   return {
     status: () => ({
@@ -103,7 +105,7 @@ function handlersFor(table: RouteTable, startedMs: number): Handlers {
     stop: ({ reason, timeoutMs }) => {
       report(`asked to stop: ${reason ?? "no reason given"}`);
       // After the answer has left.
-      setImmediate(() => void stop(table, timeoutMs));
+      setImmediate(() => stop(timeoutMs));
       return { pid: process.pid };
     },
   };
@@ -114,8 +116,10 @@ function perRevision<T>(revisions: Iterable<Revision>, fact: (revision: Revision
 }
 
 /** Stops accepting, lets what is under way finish for at most `timeoutMs`, and exits. */
-async function stop(table: RouteTable, timeoutMs: number): Promise<void> {
+async function stopServing(table: RouteTable, control: Server, timeoutMs: number): Promise<void> {
   table.close();
+  // Removes the socket's file, too.
+  control.close();
   const lives = table.routes().map(({ live }) => live);
   const finished = Promise.all(lives.map((live) => live.close()));
   await Promise.race([finished, sleep(timeoutMs)]);

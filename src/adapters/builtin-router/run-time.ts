@@ -34,9 +34,8 @@ export async function readRecord(folder: string): Promise<RouterRecord | undefin
   }
 }
 
-/** A path for the socket in a folder that only this user can enter. */
+/** A path for the socket in a folder that only this user can enter. The state folder itself must be there. */
 export async function chooseSocket(folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true });
   const home = await realpath(folder);
   const near = join(home, "control", "socket");
   if (Buffer.byteLength(near) <= socketPathMaxBytes) {
