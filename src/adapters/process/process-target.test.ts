@@ -310,6 +310,21 @@ describe("crashes of Sluice itself", () => {
     expect(await world.spawned(wanted)).toBe(2);
   });
 
+  test.for([1, 2, 3])(
+    "Z1 killed right after spawn %i of 4, nothing is doubled and nothing is left",
+    async (atSpawn) => {
+      const world = await ownWorld();
+      const wanted = await world.spec({ revision: "v1~a", instances: 4 });
+      await startInDoomedProcess(world, wanted, async () => (await world.spawned(wanted)) >= atSpawn);
+
+      await world.target.start(wanted, { ...attempt, n: 2 }, never);
+      expect(await world.alive(wanted)).toHaveLength(4);
+      await world.target.stop("web", "v1~a", { ...attempt, n: 2 }, never);
+
+      expect(await world.alive(wanted)).toEqual([]);
+    },
+  );
+
   test("Z1 a process that was started but not yet recorded is found by its token, not started twice", async () => {
     const world = await ownWorld();
     const wanted = await world.spec({ revision: "v1~a" });
