@@ -1,8 +1,8 @@
 /** The router as a process of its own: the contract, what survives kill -9, and what it does when nobody comes back. */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
-import { createServer, request as httpRequest, type Server } from "node:http";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -84,21 +84,6 @@ const splitOf = (world: RouterWorld, percents: Readonly<Record<string, number>>)
 async function killed(pid: number): Promise<void> {
   process.kill(pid, "SIGKILL");
   await eventually("the process is gone", () => !isAlive(pid));
-}
-
-/** The control socket as a stranger uses it. */
-function post(socketPath: string, path: string, body: string): Promise<{ status: number; answer: unknown }> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest({ socketPath, path, method: "POST", agent: false }, (response) => {
-      let text = "";
-      response.on("data", (chunk) => {
-        text += String(chunk);
-      });
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, answer: JSON.parse(text) }));
-    });
-    request.on("error", reject);
-    request.end(body);
-  });
 }
 
 test("a router killed with -9 serves the same split and knows the same fence when it is started again", async () => {
@@ -204,59 +189,6 @@ test("an unattended deadline that passed while the router was dead is kept when 
 
   await eventually("it reverts", async () => (await router.status(forever))?.revertedUnattended === true);
   expect((await world.request()).revision).toBe("stable");
-});
-
-test("L2 the process itself enforces the fence, whoever asks", async () => {
-  const { socket } = await serving({ stable: 100 });
-  const shift = { route: "test/web", split: [] };
-
-  const stale = await post(socket, "/shift", JSON.stringify({ ...shift, attempt: attempt(4) }));
-  const foreign = await post(socket, "/shift", JSON.stringify({ ...shift, attempt: attempt(9, "ledger-b") }));
-  const unsigned = await post(socket, "/shift", JSON.stringify(shift));
-  const unreasoned = await post(socket, "/shift", JSON.stringify({ ...shift, force: true }));
-
-  expect(stale).toMatchObject({ status: 409, answer: { error: { code: "STALE_ATTEMPT" } } });
-  expect(foreign).toMatchObject({ status: 409, answer: { error: { code: "LEDGER_FOREIGN" } } });
-  expect(JSON.stringify(foreign.answer)).toContain("ledger-a");
-  expect(unsigned).toMatchObject({ status: 400, answer: { error: { code: "USAGE" } } });
-  expect(unreasoned).toMatchObject({ status: 400, answer: { error: { code: "USAGE" } } });
-});
-
-test("commands are checked strictly: shape, percents, size", async () => {
-  const { socket, router } = await serving({ stable: 100 });
-  const share = { revision: "stable", percent: 60, endpoints: [{ host: "127.0.0.1", port: 1 }] };
-  const order = { route: "test/web", attempt: attempt(5) };
-  const refused = async (path: string, body: string) => (await post(socket, path, body)).status;
-
-  expect(await refused("/shift", JSON.stringify({ ...order, split: [share] }))).toBe(400);
-  expect(await refused("/shift", JSON.stringify({ ...order, split: [{ ...share, percent: 100, extra: 1 }] }))).toBe(
-    400,
-  );
-  expect(await refused("/shift", "{")).toBe(400);
-  expect(await refused("/explode", "{}")).toBe(400);
-  expect(await refused("/observe", `"${"x".repeat(1024 * 1024)}"`)).toBe(400);
-  expect((await router.observe(forever)).map((shareNow) => shareNow.percent)).toEqual([100]);
-});
-
-test("the control socket is for its user alone", async () => {
-  const { socket } = await serving({ stable: 100 });
-
-  expect((await stat(join(socket, ".."))).mode & 0o777).toBe(0o700);
-  expect((await stat(socket)).mode & 0o777).toBe(0o600);
-});
-
-test("a state folder too deep for a socket path still gets its socket", async () => {
-  const root = await mkdtemp(join(tmpdir(), "sluice-router-"));
-  const stateFolder = join(root, "deep".repeat(30));
-  try {
-    const { socket } = await launch(stateFolder);
-
-    expect(Buffer.byteLength(socket)).toBeLessThanOrEqual(107);
-    expect((await stat(join(socket, ".."))).mode & 0o777).toBe(0o700);
-  } finally {
-    await stopBuiltinRouter(stateFolder, wallClock);
-    await rm(root, { recursive: true });
-  }
 });
 
 const curlMissing = await promisify(execFile)("curl", ["--version"]).then(

@@ -1,10 +1,9 @@
 /** What the proxy does to requests, with real sockets and backends that misbehave on purpose. */
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type RequestListener } from "node:http";
-import { connect, createServer as createTcpServer, type Socket } from "node:net";
+import { createServer as createTcpServer, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import type { Endpoint } from "../../domain/traffic.ts";
 import { ask, closeServer, eventually, freePort, listen, wallClock } from "../../testing/router-world.ts";
-import { drain } from "./drain.ts";
 import { LiveRoute } from "./live-route.ts";
 
 const cleanUps: (() => Promise<void> | void)[] = [];
@@ -256,64 +255,4 @@ test("a client that leaves is counted, but not as the revision's error", async (
 
   await eventually("nothing is under way", () => counters(route)?.inFlight === 0);
   expect(counters(route)).toMatchObject({ requests: 1, errors: 0 });
-});
-
-async function echoWebSocket(): Promise<Endpoint> {
-  const server = createServer((_request, response) => void response.writeHead(426).end());
-  const sockets = new Set<{ destroy(): void }>();
-  server.on("upgrade", (_request, socket) => {
-    sockets.add(socket);
-    socket.on("error", () => undefined);
-    socket.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n");
-    socket.pipe(socket);
-  });
-  cleanUps.push(async () => {
-    for (const socket of sockets) socket.destroy();
-    await closeServer(server);
-  });
-  return listen(server);
-}
-
-/** An upgraded connection, seen by the client. */
-async function openWebSocket(port: number): Promise<{ readonly socket: Socket; received(): string }> {
-  const socket = connect(port, "127.0.0.1");
-  let text = "";
-  socket.on("data", (bytes) => {
-    text += bytes.toString();
-  });
-  socket.on("error", () => undefined);
-  cleanUps.push(() => void socket.destroy());
-  socket.write(
-    "GET /live HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n",
-  );
-  await eventually("the handshake", () => text.includes("\r\n\r\n"));
-  return { socket, received: () => text };
-}
-
-test("R4 a WebSocket passes, survives weight changes, and only a drain's timeout cuts it", async () => {
-  const [first, second] = [await echoWebSocket(), await echoWebSocket()];
-  const { route, port } = await routeTo(first);
-  const { socket, received } = await openWebSocket(port);
-  const { signal } = new AbortController();
-  expect(received()).toMatch(/^HTTP\/1\.1 101 /);
-
-  route.apply([{ revision: "v2", percent: 100, endpoints: [second] }]);
-  socket.write("still here");
-  await eventually("the echo", () => received().endsWith("still here"));
-  expect(counters(route)).toMatchObject({ requests: 1, errors: 0, inFlight: 1 });
-  const closed = await drain(route, "v1", 50, wallClock, signal);
-
-  expect(closed).toBe(1);
-  await eventually("the socket is closed", () => socket.destroyed || socket.readableEnded);
-  expect(counters(route)?.inFlight).toBe(0);
-});
-
-test("a refused WebSocket handshake reaches the client as the backend said it", async () => {
-  const endpoint = await backend((_request, response) => void response.writeHead(401).end("who are you"));
-  const { port } = await routeTo(endpoint);
-
-  const { received } = await openWebSocket(port);
-
-  await eventually("the body", () => received().endsWith("who are you"));
-  expect(received()).toMatch(/^HTTP\/1\.1 401 /);
 });
