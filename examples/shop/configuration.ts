@@ -1,0 +1,105 @@
+/** The shop's sluice.yaml. The demo gives ports and database; its waits are seconds where production would have minutes. */
+export interface ShopPlace {
+  readonly ports: { readonly gateway: number; readonly catalogue: number; readonly auth: number };
+  readonly database: { readonly kind: "postgres" | "sqlite"; readonly url: string };
+  /** Absolute folder of the `pg` package, for the services. */
+  readonly pgModule: string;
+  /** Text of the approvals section of the second environment. */
+  readonly approvers: readonly string[];
+  readonly allowedSignersFile: string;
+}
+
+export function shopConfiguration({ ports, database, pgModule, approvers, allowedSignersFile }: ShopPlace): string {
+  const declared =
+    database.kind === "postgres"
+      ? "{ kind: postgres, url: { secret: SHOP_DATABASE_URL } }"
+      : `{ kind: sqlite, file: ${JSON.stringify(database.url.replace(/^sqlite:/, ""))} }`;
+  const component = (name: string, environment: string) => `  ${name}:
+    build: [["node", "build.mjs"]]
+    command: ["node", "server.mjs"]
+    workingDirectory: services/${name}
+    environment:${environment}
+    ready: { path: /health, version: true, interval: 50ms, timeout: 15s }
+    stopTimeout: 10s
+    route: { port: ${ports[name as keyof typeof ports]} }
+`;
+  const data = `
+      SHOP_DATABASE_URL: { secret: SHOP_DATABASE_URL }
+      SHOP_PG_MODULE: ${JSON.stringify(pgModule)}`;
+  return `sluice: 1
+project: shop
+
+secrets:
+  SHOP_DATABASE_URL: { env: SHOP_DATABASE_URL }
+  SHOP_TOKEN_SECRET: { env: SHOP_TOKEN_SECRET }
+
+components:
+${component("catalogue", data)}
+${component("auth", `${data}\n      SHOP_TOKEN_SECRET: { secret: SHOP_TOKEN_SECRET }`)}
+${component(
+  "gateway",
+  `
+      CATALOGUE_URL: http://127.0.0.1:${ports.catalogue}
+      AUTH_URL: http://127.0.0.1:${ports.auth}`,
+)}
+databases:
+  main: ${declared}
+
+migrations:
+  main:
+    pending: ["node", "migrate.mjs", "pending"]
+    apply: ["node", "migrate.mjs", "up"]
+    environment:
+      SHOP_DATABASE_URL: { secret: SHOP_DATABASE_URL }
+      SHOP_PG_MODULE: ${JSON.stringify(pgModule)}
+
+notify:
+  log: { kind: log-file, file: deployment-logs/notifications.log }
+
+environments:
+  production:
+    policy: standard
+    url: http://127.0.0.1:${ports.gateway}
+    tags: ["v*"]
+    checks: { ci: off, load: off, migration-lint: block }
+    approvals: { required: 0, wait: 0s }
+    backup: { policy: always }
+    rollout:
+      steps: [{ percent: 5, bake: 4s }, { percent: 50, bake: 4s }, { percent: 100, bake: 2s }]
+      checkEvery: 500ms
+      failureLimit: 3
+      drainTimeout: 5s
+      limits: { errorRate: 0.01, errorRateRise: 0.01, meanLatency: 1s, p95Latency: 2s, minRequests: 20 }
+      unknownFor: 20s
+      unattended: 10s
+      keepStable: 0s
+    health:
+      - { name: shop, url: "{url}/api/health", status: 200, body: { version: "{version}" }, retries: 1, interval: 200ms, timeout: 5s, overall: 10s }
+    smoke:
+      suite: extended
+      timeout: 20s
+      checks:
+        - { kind: response-time, name: front page in time, url: "{url}/", samples: 5, max: 2s, suite: essential }
+      journeys:
+        - name: sign in and order
+          suite: essential
+          steps:
+            - { name: sign in, method: POST, path: /api/auth/login, json: { user: demo, password: demo }, expect: { status: 200 }, save: { token: token } }
+            - { name: order, method: POST, path: /api/orders, headers: { authorization: "Bearer {{token}}" }, json: { itemId: 1 }, expect: { status: 201 } }
+    observation: { duration: 3s, every: 500ms, failureLimit: 3, minProbes: 5, limits: { errorRate: 0.01, minRequests: 20 } }
+    rollback: { window: 60m }
+    onCall: ["Ada Okafor <ada@shop.example>"]
+
+  uat:
+    policy: standard
+    url: http://127.0.0.1:${ports.gateway}
+    tags: ["v*"]
+    checks: { ci: off, load: off, clean-tree: off, memory: warn, no-active-deployment: block }
+    ports: { gateway: ${ports.gateway + 100}, catalogue: ${ports.catalogue + 100}, auth: ${ports.auth + 100} }
+    variables: { gateway: { CATALOGUE_URL: "http://127.0.0.1:${ports.catalogue + 100}", AUTH_URL: "http://127.0.0.1:${ports.auth + 100}" } }
+    approvals: { required: 2, approvers: [${approvers.join(", ")}], allowedSigners: ${JSON.stringify(allowedSignersFile)}, wait: 1s, timeout: 5m }
+    backup: { policy: none }
+    rollout: { steps: [{ percent: 100, bake: 1s }], checkEvery: 500ms, limits: { minRequests: 1 }, unknownFor: 1s, onUnknown: continue, unattended: 10s }
+    observation: { duration: 0s }
+`;
+}
