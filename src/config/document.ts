@@ -2,7 +2,7 @@
  * From text to plain data, with the place of every key and value. Whatever the text is, this ends quickly and throws nothing
  * but `ConfigurationFaults`: size, number of tokens, depth and aliases are limited before anything recursive touches it.
  */
-import type { Document, Node } from "yaml";
+import type { Document, Node, Pair, YAMLMap } from "yaml";
 import { isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, parseDocument } from "yaml";
 import type { Fault, Path } from "./faults.ts";
 import { ConfigurationFaults, pathText } from "./faults.ts";
@@ -41,7 +41,8 @@ export function parseFile(file: string, text: string): ParsedFile {
     uniqueKeys: false,
     prettyErrors: false,
     lineCounter: lines,
-    logLevel: "silent",
+    // `silent` would also keep quiet about a second document.
+    logLevel: "error",
   });
   const placed = (offset: number, path: string, what: string, fix: string): Fault => {
     const { line, col } = lines.linePos(offset);
@@ -108,17 +109,21 @@ function yamlFault(code: string, message: string, text: string, offset: number):
 
 /** Aliases are followed, at most `mostAliases` times in all; a value that contains itself is refused. */
 function toData(document: Document.Parsed, file: string): unknown {
+  const data = resolved(document);
+  // What is written was found shallow enough in structure.ts: only aliases can still be deep.
+  if (data !== undefined && levels(data, 0) <= deepest) return data;
+  throw fileFault(
+    file,
+    "aliases stand for too much, or for themselves",
+    "write the values out instead of using * aliases",
+  );
+}
+
+function resolved(document: Document.Parsed): unknown {
   try {
-    const data: unknown = document.toJS({ maxAliasCount: mostAliases });
-    if (levels(data, 0) > deepest) throw tooDeep(file);
-    return data;
-  } catch (thrown) {
-    if (thrown instanceof ConfigurationFaults) throw thrown;
-    throw fileFault(
-      file,
-      "aliases stand for too much, or for themselves",
-      "write the values out instead of using * aliases",
-    );
+    return document.toJS({ maxAliasCount: mostAliases });
+  } catch {
+    return undefined;
   }
 }
 
@@ -160,6 +165,17 @@ function walk(document: Document.Parsed, path: Path): Spot {
   return spot;
 }
 
+/** By key, built once for each mapping: thousands of faults may lie in one. */
+const pairsByKey = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
+
+function pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+  const known = pairsByKey.get(map);
+  if (known) return known;
+  const pairs = new Map(map.items.map((pair) => [isScalar(pair.key) ? String(pair.key.value) : "", pair]));
+  pairsByKey.set(map, pairs);
+  return pairs;
+}
+
 function childOf(document: Document.Parsed, node: Node | null, part: string | number): Spot | undefined {
   const target = isAlias(node) ? (node.resolve(document) ?? null) : node;
   if (isSeq(target)) {
@@ -167,7 +183,7 @@ function childOf(document: Document.Parsed, node: Node | null, part: string | nu
     return value === undefined ? undefined : { found: true, key: value, value };
   }
   if (!isMap(target)) return undefined;
-  const pair = target.items.find(({ key }) => isScalar(key) && String(key.value) === String(part));
+  const pair = pairsOf(target).get(String(part));
   return pair && { found: true, key: pair.key as Node, value: pair.value as Node | null };
 }
 

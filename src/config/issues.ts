@@ -33,12 +33,7 @@ function findingOf(issue: Issue, written: ParsedFile, path: Path): readonly Find
   const said = saidBySchema(issue);
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((name) => ({
-        path: [...path, name],
-        at: "key",
-        what: `unknown key ${JSON.stringify(name)}`,
-        fix: keyFix(name, issue.message),
-      }));
+      return unknownKeys(issue.keys, issue.message, path);
     case "invalid_key":
       return [
         {
@@ -62,12 +57,25 @@ function saidBySchema(issue: { readonly message: string } | undefined): Words | 
   return what === undefined || fix === undefined ? undefined : { what, fix };
 }
 
-function keyFix(name: string, message: string): string {
-  const known = JSON.parse(message) as Readonly<Record<string, readonly string[]>>;
+/** Known keys at the place of the unknown one, each with those inside it. */
+type KnownKeys = Readonly<Record<string, readonly string[]>>;
+
+function keyFix(name: string, known: KnownKeys): string {
   const inside = Object.entries(known).find(([, keys]) => keys.includes(name));
-  if (nearest(name, Object.keys(known)) === undefined && inside)
+  if (nearest(name, Object.keys(known)) === undefined && inside) {
     return `it belongs under ${inside[0]}: ${inside[0]}.${name}`;
+  }
   return didYouMean(name, Object.keys(known));
+}
+
+function unknownKeys(names: readonly string[], message: string, path: Path): readonly Finding[] {
+  const known = JSON.parse(message) as KnownKeys;
+  return names.map((name) => ({
+    path: [...path, name],
+    at: "key",
+    what: `unknown key ${shown(name)}`,
+    fix: keyFix(name, known),
+  }));
 }
 
 type UnionIssue = Extract<Issue, { code: "invalid_union" }>;
