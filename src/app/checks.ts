@@ -8,7 +8,13 @@ import { responseTimeCheck } from "../adapters/http/response-time-check.ts";
 import { tcpCheck } from "../adapters/http/tcp-check.ts";
 import { tlsCheck } from "../adapters/http/tls-check.ts";
 import type { Secret } from "../domain/secret.ts";
-import type { EnvironmentSettings, HealthCheckSettings, JourneySettings, SmokeCheckSettings, ValueOrSecret } from "../domain/settings.ts";
+import type {
+  EnvironmentSettings,
+  HealthCheckSettings,
+  JourneySettings,
+  SmokeCheckSettings,
+  ValueOrSecret,
+} from "../domain/settings.ts";
 import { checksOfSuite } from "../domain/smoke.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import type { Check } from "../ports/check.ts";
@@ -24,8 +30,10 @@ interface Surroundings {
 
 export function checksFor(settings: EnvironmentSettings, around: Surroundings): Parts["checks"] {
   return {
-    instances: (instances, version) => instances.map((instance) => instanceCheck(settings, instance, version, around.clock)),
-    services: (version) => settings.health.map((check) => healthCheck(check, version, around.clock, settings.smoke.maxResponseMs)),
+    instances: (instances, version) =>
+      instances.map((instance) => instanceCheck(settings, instance, version, around.clock)),
+    services: (version) =>
+      settings.health.map((check) => healthCheck(check, version, around.clock, settings.smoke.maxResponseMs)),
     smoke: (version) => smokeChecks(settings, version, around),
   };
 }
@@ -49,10 +57,20 @@ function instanceCheck(settings: EnvironmentSettings, instance: Instance, versio
 }
 
 /** Without a version either may answer, so what names one is not compared. */
-function healthCheck(check: HealthCheckSettings, version: string | null, clock: Clock, maxResponseMs: number | null): Check {
-  const entries = Object.entries(check.body).filter(([, value]) => version !== null || !String(value).includes("{version}"));
+function healthCheck(
+  check: HealthCheckSettings,
+  version: string | null,
+  clock: Clock,
+  maxResponseMs: number | null,
+): Check {
+  const entries = Object.entries(check.body).filter(
+    ([, value]) => version !== null || !String(value).includes("{version}"),
+  );
   const json = Object.fromEntries(
-    entries.map(([path, value]) => [path, typeof value === "string" ? value.replaceAll("{version}", version ?? "") : value]),
+    entries.map(([path, value]) => [
+      path,
+      typeof value === "string" ? value.replaceAll("{version}", version ?? "") : value,
+    ]),
   );
   return httpHealthCheck({
     name: check.name,
@@ -109,7 +127,11 @@ function journeyOf(journey: JourneySettings, { clock, resolve }: Surroundings): 
       path,
       headers: Object.fromEntries(Object.entries(headers).map(([header, value]) => [header, resolve(value)])),
       ...(json === null || json === undefined ? {} : { json: withSecrets(json, resolve) }),
-      expect: { status: expect.status, json: expect.json, ...(expect.contains === null ? {} : { contains: expect.contains }) },
+      expect: {
+        status: expect.status,
+        json: expect.json,
+        ...(expect.contains === null ? {} : { contains: expect.contains }),
+      },
       save,
     })),
   });
@@ -123,6 +145,7 @@ function withSecrets(value: unknown, resolve: Surroundings["resolve"]): Template
   if (value === null || typeof value !== "object") return value as Template;
   const entries = Object.entries(value);
   const [first] = entries;
-  if (entries.length === 1 && first?.[0] === "secret" && typeof first[1] === "string") return resolve({ secret: first[1] });
+  if (entries.length === 1 && first?.[0] === "secret" && typeof first[1] === "string")
+    return resolve({ secret: first[1] });
   return Object.fromEntries(entries.map(([key, inner]) => [key, withSecrets(inner, resolve)]));
 }

@@ -49,7 +49,11 @@ export function registerFlows(engine: FlowEngine, around: FlowSurroundings): voi
 }
 
 /** Once per execution: at the start, and again in every process that takes the deployment over. */
-export async function runDeployment(flow: Flow, engine: Pick<FlowEngine, "send">, around: FlowSurroundings): Promise<Ended> {
+export async function runDeployment(
+  flow: Flow,
+  engine: Pick<FlowEngine, "send">,
+  around: FlowSurroundings,
+): Promise<Ended> {
   const { ledger, executor } = around;
   const attempt = await ledger.beginAttempt(flow.id, executor);
   const row = await ledger.deployment(flow.id);

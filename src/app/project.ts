@@ -27,6 +27,7 @@ export function openProject(folder: string, file = configurationFile): Project {
     folder: root,
     file,
     stateFolder: join(root, ".sluice"),
-    settings: (environment) => resolveEnvironment(loaded.configuration, environment, { projectFolder: root, readFile: readText }),
+    settings: (environment) =>
+      resolveEnvironment(loaded.configuration, environment, { projectFolder: root, readFile: readText }),
   };
 }

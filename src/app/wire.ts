@@ -89,11 +89,14 @@ function secretLookup(secrets: ReadonlyMap<string, Secret>): Resolve {
   };
 }
 
-const secretOf = (name: string, value: string | Secret): Secret => (value instanceof Secret ? value : new Secret(name, value));
+const secretOf = (name: string, value: string | Secret): Secret =>
+  value instanceof Secret ? value : new Secret(name, value);
 
 function databaseFor(settings: DatabaseSettings, resolve: Resolve): Database {
   if (settings.kind === "sqlite") return sqliteDatabase({ name: settings.name, file: settings.file });
-  return lazily(settings.name, () => postgresDatabase({ name: settings.name, url: secretOf("DATABASE_URL", resolve(settings.url)) }));
+  return lazily(settings.name, () =>
+    postgresDatabase({ name: settings.name, url: secretOf("DATABASE_URL", resolve(settings.url)) }),
+  );
 }
 
 /** A missing secret must not keep `status`, `plan` and pre-flight from being wired: it is reported when it is used. */
@@ -121,7 +124,9 @@ function migratorFor(settings: MigrationSettings, resolve: Resolve) {
       database: settings.database,
       apply: settings.apply,
       pending: settings.pending,
-      environment: Object.fromEntries(Object.entries(settings.environment).map(([name, value]) => [name, resolve(value)])),
+      environment: Object.fromEntries(
+        Object.entries(settings.environment).map(([name, value]) => [name, resolve(value)]),
+      ),
       timeoutMs: settings.timeoutMs,
     });
   return {
@@ -133,7 +138,9 @@ function migratorFor(settings: MigrationSettings, resolve: Resolve) {
 }
 
 const ciGateFor = (settings: EnvironmentSettings, cwd: string) =>
-  settings.ciCommand === null ? undefined : commandCiGate({ argv: settings.ciCommand, cwd, timeoutMs: settings.ciTimeoutMs });
+  settings.ciCommand === null
+    ? undefined
+    : commandCiGate({ argv: settings.ciCommand, cwd, timeoutMs: settings.ciTimeoutMs });
 
 function routersFor(settings: EnvironmentSettings, clock: Clock): ReadonlyMap<string, Router> {
   const routed = settings.components.flatMap(({ name, route }) => (route ? [{ name, route }] : []));
@@ -163,7 +170,8 @@ function startedWhenUsed(
     disown: async (reason, signal) => (await ready(signal)).disown(reason, signal),
     shift: async (to, attempt, signal, options) => (await ready(signal)).shift(to, attempt, signal, options),
     observe: async (signal) => (await ready(signal)).observe(signal),
-    drain: async (revision, timeoutMs, attempt, signal) => (await ready(signal)).drain(revision, timeoutMs, attempt, signal),
+    drain: async (revision, timeoutMs, attempt, signal) =>
+      (await ready(signal)).drain(revision, timeoutMs, attempt, signal),
     counters: async (signal) => (await ready(signal)).counters(signal),
   };
 }

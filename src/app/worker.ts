@@ -17,7 +17,11 @@ export interface WorkerOptions extends StateLocation {
 /** How long a process stays for notifications that could not be delivered; they are kept and shown, whatever happens. */
 const flushForMs = 3_000;
 
-export const thisExecutor = (): Executor => ({ id: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`, host: hostname(), pid: process.pid });
+export const thisExecutor = (): Executor => ({
+  id: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
+  host: hostname(),
+  pid: process.pid,
+});
 
 /** Resolves when the deployment has ended here; rejects with FlowLost when another process took it over. */
 export async function runWorker(options: WorkerOptions): Promise<void> {

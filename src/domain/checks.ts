@@ -9,21 +9,71 @@ export const checkActions = ["off", "warn", "block"] as const;
 export type CheckAction = (typeof checkActions)[number];
 
 export const checkTable = {
-  secrets: { basic: "block", standard: "block", strict: "block", about: "required secrets and variables are present and not empty (F1)" },
+  secrets: {
+    basic: "block",
+    standard: "block",
+    strict: "block",
+    about: "required secrets and variables are present and not empty (F1)",
+  },
   "optional-secrets": { basic: "warn", standard: "warn", strict: "warn", about: "optional secrets are present (F1)" },
-  "clean-tree": { basic: "off", standard: "warn", strict: "block", about: "the git working tree has no uncommitted changes (F7)" },
+  "clean-tree": {
+    basic: "off",
+    standard: "warn",
+    strict: "block",
+    about: "the git working tree has no uncommitted changes (F7)",
+  },
   ci: { basic: "off", standard: "warn", strict: "block", about: "CI passed for exactly this commit (T4)" },
-  target: { basic: "block", standard: "block", strict: "block", about: "the target answers and belongs to this ledger (L2)" },
-  router: { basic: "block", standard: "block", strict: "block", about: "the router answers, and its ports are free or its own (R4)" },
-  "no-active-deployment": { basic: "block", standard: "block", strict: "block", about: "no other deployment is active in the environment (F5)" },
-  artifacts: { basic: "block", standard: "block", strict: "block", about: "the artifacts exist and have the digest of the build (F6)" },
-  disk: { basic: "warn", standard: "block", strict: "block", about: "enough free disk on this machine and every host (F4)" },
+  target: {
+    basic: "block",
+    standard: "block",
+    strict: "block",
+    about: "the target answers and belongs to this ledger (L2)",
+  },
+  router: {
+    basic: "block",
+    standard: "block",
+    strict: "block",
+    about: "the router answers, and its ports are free or its own (R4)",
+  },
+  "no-active-deployment": {
+    basic: "block",
+    standard: "block",
+    strict: "block",
+    about: "no other deployment is active in the environment (F5)",
+  },
+  artifacts: {
+    basic: "block",
+    standard: "block",
+    strict: "block",
+    about: "the artifacts exist and have the digest of the build (F6)",
+  },
+  disk: {
+    basic: "warn",
+    standard: "block",
+    strict: "block",
+    about: "enough free disk on this machine and every host (F4)",
+  },
   memory: { basic: "warn", standard: "warn", strict: "block", about: "enough free memory on every host (F4)" },
   load: { basic: "off", standard: "warn", strict: "warn", about: "the hosts are not overloaded (F4)" },
   database: { basic: "block", standard: "block", strict: "block", about: "every database answers (H2)" },
-  "backup-store": { basic: "warn", standard: "block", strict: "block", about: "the backup store answers and has room (B2)" },
-  "previous-available": { basic: "warn", standard: "block", strict: "block", about: "the version that serves can be started again (X6)" },
-  "migration-lint": { basic: "warn", standard: "warn", strict: "block", about: "no migration breaks the version that serves (M4)" },
+  "backup-store": {
+    basic: "warn",
+    standard: "block",
+    strict: "block",
+    about: "the backup store answers and has room (B2)",
+  },
+  "previous-available": {
+    basic: "warn",
+    standard: "block",
+    strict: "block",
+    about: "the version that serves can be started again (X6)",
+  },
+  "migration-lint": {
+    basic: "warn",
+    standard: "warn",
+    strict: "block",
+    about: "no migration breaks the version that serves (M4)",
+  },
 } as const satisfies Record<string, Record<Strictness, CheckAction> & { about: string }>;
 
 export type CheckName = keyof typeof checkTable;

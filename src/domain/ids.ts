@@ -1,5 +1,6 @@
 /** T6: `<epoch seconds>-<12 hex of the commit>`; the ledger adds `-2`, `-3` where one is taken. */
-export const deploymentIdFor = (nowMs: number, commit: string): string => `${Math.floor(nowMs / 1000)}-${commit.slice(0, 12)}`;
+export const deploymentIdFor = (nowMs: number, commit: string): string =>
+  `${Math.floor(nowMs / 1000)}-${commit.slice(0, 12)}`;
 
 export const isDeploymentId = (text: string): boolean => /^\d{9,11}-[0-9a-f]{12}(-\d+)?$/.test(text);
 

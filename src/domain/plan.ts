@@ -2,8 +2,9 @@
  * P1: the plan a person approves. It covers release, artifacts, configuration, findings and every step; its digest is what
  * an approval signs, so that a change of any of them voids the approval.
  */
-import type { CheckAction } from "./checks.ts";
+
 import type { Fencing } from "./attempt.ts";
+import type { CheckAction } from "./checks.ts";
 import type { Json } from "./json.ts";
 import { asJson } from "./json.ts";
 import type { Artifact, Release } from "./release.ts";

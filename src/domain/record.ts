@@ -116,12 +116,19 @@ function healthWords(facts: RecordFacts): Readonly<Record<string, string>> {
     name.replaceAll(/[^A-Za-z0-9]+/g, "_").toLowerCase(),
     verdict.kind === "pass" ? "healthy" : verdict.kind,
   ]);
-  const smoke = facts.smoke.length === 0 ? [] : [["smoke_tests", facts.smoke.every(({ verdict }) => verdict.kind === "pass") ? "passed" : "failed"]];
+  const smoke =
+    facts.smoke.length === 0
+      ? []
+      : [["smoke_tests", facts.smoke.every(({ verdict }) => verdict.kind === "pass") ? "passed" : "failed"]];
   return Object.fromEntries([...words, ...smoke]);
 }
 
 /** D5: how long each stage took, summed over its parts, from the story. */
-export function durations({ events, createdAtMs, endedAtMs }: Pick<RecordFacts, "events" | "createdAtMs" | "endedAtMs">): Readonly<Record<string, number>> {
+export function durations({
+  events,
+  createdAtMs,
+  endedAtMs,
+}: Pick<RecordFacts, "events" | "createdAtMs" | "endedAtMs">): Readonly<Record<string, number>> {
   const sums: Record<string, number> = { total: endedAtMs - createdAtMs };
   for (const { step, phase, detail } of events) {
     const tookMs = phase === "end" ? (detail as { readonly tookMs?: Json }).tookMs : undefined;
@@ -133,10 +140,16 @@ export function durations({ events, createdAtMs, endedAtMs }: Pick<RecordFacts, 
 function successCriteria({ outcome, smoke, rollout, plan, approvals }: RecordFacts) {
   const approved = approvals.filter(({ decision }) => decision === "approve").length;
   return [
-    { criterion: "pre-flight checks", met: plan !== null && !plan.findings.some(({ action, verdict }) => action === "block" && verdict !== "pass") },
+    {
+      criterion: "pre-flight checks",
+      met: plan !== null && !plan.findings.some(({ action, verdict }) => action === "block" && verdict !== "pass"),
+    },
     { criterion: "approvals", met: plan !== null && approved >= plan.approvals.required },
     { criterion: "every rollout step held", met: rollout.length > 0 && outcome === "succeeded" },
-    { criterion: "smoke checks", met: smoke.every(({ verdict }) => verdict.kind === "pass") && outcome === "succeeded" },
+    {
+      criterion: "smoke checks",
+      met: smoke.every(({ verdict }) => verdict.kind === "pass") && outcome === "succeeded",
+    },
     { criterion: "outcome", met: outcome === "succeeded" },
   ];
 }

@@ -28,7 +28,9 @@ export function rollbackInstructions(guide: RollbackGuide): string {
     `Deployment ${guide.deploymentId}. Possible until ${until}.`,
     "",
     "## With Sluice",
-    previousVersion ? `Back to ${previousVersion}:` : "This was the first deployment; there is no version to go back to.",
+    previousVersion
+      ? `Back to ${previousVersion}:`
+      : "This was the first deployment; there is no version to go back to.",
     "",
     ...(previousVersion ? ["    " + command, "    " + `${command} --dry-run`, ""] : []),
     "## Without Sluice",
@@ -49,7 +51,9 @@ export function rollbackInstructions(guide: RollbackGuide): string {
     ]),
     "",
     "## People on call",
-    ...(onCall.length > 0 ? onCall.map((person) => `- ${person}`) : ["- nobody is named in the configuration (environments.<name>.onCall)"]),
+    ...(onCall.length > 0
+      ? onCall.map((person) => `- ${person}`)
+      : ["- nobody is named in the configuration (environments.<name>.onCall)"]),
     "",
   ];
   return lines.join("\n");
@@ -62,7 +66,8 @@ export function rollbackScript(steps: {
   readonly shift: readonly string[];
   readonly stop: readonly string[];
 }): string {
-  const section = (title: string, commands: readonly string[]) => (commands.length === 0 ? [] : [`# ${title}`, ...commands, ""]);
+  const section = (title: string, commands: readonly string[]) =>
+    commands.length === 0 ? [] : [`# ${title}`, ...commands, ""];
   return [
     "#!/bin/sh",
     `# ${steps.title}`,
@@ -94,7 +99,8 @@ export interface FailureFacts {
 /** D2: what failed, why, what was undone, what stays, what to do next; after a rollback it is the incident report. */
 export function failureReport(facts: FailureFacts): string {
   const { failure, undone, undoFailures, remains } = facts;
-  const list = (items: readonly string[], none: string) => (items.length > 0 ? items.map((item) => `- ${item}`) : [`- ${none}`]);
+  const list = (items: readonly string[], none: string) =>
+    items.length > 0 ? items.map((item) => `- ${item}`) : [`- ${none}`];
   return [
     `# ${facts.version} in ${facts.environment}: ${facts.outcome}`,
     "",
@@ -107,7 +113,11 @@ export function failureReport(facts: FailureFacts): string {
     "## What was undone",
     ...list(undone, "nothing had to be undone"),
     ...(undoFailures.length > 0
-      ? ["", "## What could NOT be undone", ...undoFailures.map(({ at, message, hint }) => `- ${at}: ${message} ${hint}`)]
+      ? [
+          "",
+          "## What could NOT be undone",
+          ...undoFailures.map(({ at, message, hint }) => `- ${at}: ${message} ${hint}`),
+        ]
       : []),
     "",
     "## What changed and stays",

@@ -32,7 +32,9 @@ export function nextMove(progress: StepProgress, verdict: Verdict, nowMs: number
       : { kind: "hold", reason: verdict.reason, failuresInARow };
   }
   if (verdict.kind === "pass") {
-    return nowMs >= progress.bakeEndsAtMs ? { kind: "done", undecided: false } : { kind: "hold", reason: "baking", failuresInARow: 0 };
+    return nowMs >= progress.bakeEndsAtMs
+      ? { kind: "done", undecided: false }
+      : { kind: "hold", reason: "baking", failuresInARow: 0 };
   }
   // Unknown neither clears the failures seen so far nor adds one.
   if (nowMs < progress.undecidedUntilMs) {

@@ -201,7 +201,12 @@ export interface EnvironmentSettings {
   readonly memory: { readonly minFreeBytes: number };
   readonly load: { readonly maxPerCpu: number };
   readonly approvals: ApprovalSettings;
-  readonly lock: { readonly onBusy: "fail" | "queue"; readonly queueTimeoutMs: number; readonly leaseMs: number; readonly heartbeatMs: number };
+  readonly lock: {
+    readonly onBusy: "fail" | "queue";
+    readonly queueTimeoutMs: number;
+    readonly leaseMs: number;
+    readonly heartbeatMs: number;
+  };
   readonly backup: BackupSettings;
   readonly rollout: RolloutSettings;
   readonly health: readonly HealthCheckSettings[];
@@ -228,9 +233,44 @@ export const rollbackTriggers = ["health", "smoke", "observation", "rollout"] as
 export type RollbackTrigger = (typeof rollbackTriggers)[number];
 
 export type SmokeCheckSettings =
-  | { readonly kind: "tls"; readonly name: string; readonly suite: SmokeSuite; readonly url: string; readonly minDaysLeft: number; readonly critical: boolean }
-  | { readonly kind: "https-enforced"; readonly name: string; readonly suite: SmokeSuite; readonly url: string; readonly critical: boolean }
-  | { readonly kind: "cors"; readonly name: string; readonly suite: SmokeSuite; readonly url: string; readonly origin: string; readonly critical: boolean }
-  | { readonly kind: "response-time"; readonly name: string; readonly suite: SmokeSuite; readonly url: string; readonly samples: number; readonly maxMs: number; readonly critical: boolean }
-  | { readonly kind: "tcp"; readonly name: string; readonly suite: SmokeSuite; readonly host: string; readonly port: number; readonly critical: boolean }
+  | {
+      readonly kind: "tls";
+      readonly name: string;
+      readonly suite: SmokeSuite;
+      readonly url: string;
+      readonly minDaysLeft: number;
+      readonly critical: boolean;
+    }
+  | {
+      readonly kind: "https-enforced";
+      readonly name: string;
+      readonly suite: SmokeSuite;
+      readonly url: string;
+      readonly critical: boolean;
+    }
+  | {
+      readonly kind: "cors";
+      readonly name: string;
+      readonly suite: SmokeSuite;
+      readonly url: string;
+      readonly origin: string;
+      readonly critical: boolean;
+    }
+  | {
+      readonly kind: "response-time";
+      readonly name: string;
+      readonly suite: SmokeSuite;
+      readonly url: string;
+      readonly samples: number;
+      readonly maxMs: number;
+      readonly critical: boolean;
+    }
+  | {
+      readonly kind: "tcp";
+      readonly name: string;
+      readonly suite: SmokeSuite;
+      readonly host: string;
+      readonly port: number;
+      readonly critical: boolean;
+    }
   | { readonly kind: "http"; readonly name: string; readonly suite: SmokeSuite; readonly check: HealthCheckSettings };

@@ -2,8 +2,9 @@
  * What happened at a revision between two readings of its cumulative counters. A counter that decreased means that the
  * router restarted: what it counts now is all that is known since then, and the window says so instead of going negative.
  */
-import type { Counters } from "./traffic.ts";
+
 import type { TrafficLimits } from "./settings.ts";
+import type { Counters } from "./traffic.ts";
 import { fail, pass, unknown, type Verdict } from "./verdict.ts";
 
 export interface TrafficWindow {
@@ -52,7 +53,8 @@ export function addWindows(a: TrafficWindow, b: TrafficWindow): TrafficWindow {
   };
 }
 
-export const errorRateOf = (window: TrafficWindow): number => (window.requests === 0 ? 0 : window.errors / window.requests);
+export const errorRateOf = (window: TrafficWindow): number =>
+  window.requests === 0 ? 0 : window.errors / window.requests;
 
 export const meanLatencyMsOf = (window: TrafficWindow): number =>
   window.requests === 0 ? 0 : window.durationSumMs / window.requests;
@@ -74,7 +76,11 @@ const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
  * O2: the candidate's window against fixed limits and against the stable version in the same time. Too few requests are
  * unknown, never pass; and an error rate that is already over its limit by so few requests is unknown too, not failed.
  */
-export function judgeTraffic(candidate: TrafficWindow, stable: TrafficWindow | undefined, limits: TrafficLimits): Verdict {
+export function judgeTraffic(
+  candidate: TrafficWindow,
+  stable: TrafficWindow | undefined,
+  limits: TrafficLimits,
+): Verdict {
   if (candidate.requests < limits.minRequests) {
     return unknown(`the candidate got ${candidate.requests} of the ${limits.minRequests} requests needed to judge it`);
   }
@@ -85,7 +91,8 @@ export function judgeTraffic(candidate: TrafficWindow, stable: TrafficWindow | u
   }
   if (limits.errorRateRise !== null && stable !== undefined && stable.requests >= limits.minRequests) {
     const rise = rate - errorRateOf(stable);
-    if (rise > limits.errorRateRise) return fail(`${seen}, ${percent(rise)} more than the stable version at the same time`);
+    if (rise > limits.errorRateRise)
+      return fail(`${seen}, ${percent(rise)} more than the stable version at the same time`);
   }
   const mean = meanLatencyMsOf(candidate);
   if (limits.meanLatencyMs !== null && mean > limits.meanLatencyMs) {

@@ -14,7 +14,11 @@ export interface AloneOptions {
   readonly tell: (title: string, tone: "info" | "ok" | "warn" | "bad") => void;
 }
 
-export async function alone<Input, Intent, Output>(stage: Stage<Input, Intent, Output>, input: Input, options: AloneOptions): Promise<Output> {
+export async function alone<Input, Intent, Output>(
+  stage: Stage<Input, Intent, Output>,
+  input: Input,
+  options: AloneOptions,
+): Promise<Output> {
   return stage.run(stage.prepare(input), contextAlone(options));
 }
 

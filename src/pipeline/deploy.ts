@@ -8,6 +8,7 @@ import type { Artifact, Release } from "../domain/release.ts";
 import { stepsFor } from "../domain/rollout.ts";
 import type { Serving, ServingComponent } from "../domain/serving.ts";
 import type { EnvironmentSettings } from "../domain/settings.ts";
+import { withFailureAction } from "./on-failure.ts";
 import type { Parts } from "./parts.ts";
 import type { Run } from "./run.ts";
 import { approve } from "./stages/approve.ts";
@@ -24,7 +25,6 @@ import { saveConfiguration } from "./stages/save-configuration.ts";
 import { smoke } from "./stages/smoke.ts";
 import { type Started, startCandidate } from "./stages/start-candidate.ts";
 import { type ReleaseRequest, validateRelease } from "./stages/validate-release.ts";
-import { withFailureAction } from "./on-failure.ts";
 
 export interface DeployRequest extends ReleaseRequest {
   /** P6: an input may ask for more approvals, never for fewer. */
@@ -85,7 +85,9 @@ export async function shiftTraffic(
       next: `sluice status ${run.row.id}`,
     });
   }
-  await withFailureAction(run, "smoke", () => run.do(smoke, { version, suite: settings.smoke.suite, timeoutMs: settings.smoke.timeoutMs }));
+  await withFailureAction(run, "smoke", () =>
+    run.do(smoke, { version, suite: settings.smoke.suite, timeoutMs: settings.smoke.timeoutMs }),
+  );
   await withFailureAction(run, "observation", async () =>
     run.do(observe, {
       version,

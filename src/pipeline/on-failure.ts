@@ -4,14 +4,24 @@ import type { RollbackTrigger } from "../domain/settings.ts";
 import { peopleTopic } from "../ports/ledger.ts";
 import type { Run } from "./run.ts";
 
-export async function withFailureAction(run: Run, trigger: RollbackTrigger, stage: () => Promise<unknown>): Promise<void> {
+export async function withFailureAction(
+  run: Run,
+  trigger: RollbackTrigger,
+  stage: () => Promise<unknown>,
+): Promise<void> {
   try {
     await stage();
   } catch (thrown) {
     if (!(thrown instanceof SluiceError) || thrown.failure.code === "CANCELLED") throw thrown;
     const action = actionFor(run, trigger, thrown);
     if (action === "roll-back") throw thrown;
-    await run.tell(trigger, `on-failure-${thrown.failure.at}`, `${thrown.failure.message} (configured: ${action})`, "bad", { action });
+    await run.tell(
+      trigger,
+      `on-failure-${thrown.failure.at}`,
+      `${thrown.failure.message} (configured: ${action})`,
+      "bad",
+      { action },
+    );
     if (action === "hold") await hold(run, trigger, thrown);
   }
 }

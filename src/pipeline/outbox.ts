@@ -22,7 +22,11 @@ export async function deliverNotifications(
       try {
         await notifier.tell(row.notification, row.key, signal);
       } catch (thrown) {
-        await parts.ledger.notificationFailed(row.key, failureOf(thrown, `notify.${row.channel}`).message, retryAfterMs);
+        await parts.ledger.notificationFailed(
+          row.key,
+          failureOf(thrown, `notify.${row.channel}`).message,
+          retryAfterMs,
+        );
         return;
       }
       await parts.ledger.notificationDelivered(row.key);

@@ -1,9 +1,9 @@
 /** Everything a deployment of one environment is made of, wired by app/. The pipeline sees ports and settings, nothing else. */
 import type { Approval } from "../domain/approval.ts";
 import type { Notification } from "../domain/notification.ts";
+import type { Redactor } from "../domain/redactor.ts";
 import type { Secret } from "../domain/secret.ts";
-import type { EnvironmentSettings, ValueOrSecret } from "../domain/settings.ts";
-import type { RollbackTrigger } from "../domain/settings.ts";
+import type { EnvironmentSettings, RollbackTrigger, ValueOrSecret } from "../domain/settings.ts";
 import type { BackupStore } from "../ports/backup-store.ts";
 import type { Builder } from "../ports/builder.ts";
 import type { Check } from "../ports/check.ts";
@@ -18,7 +18,6 @@ import type { Router } from "../ports/router.ts";
 import type { RunFolder } from "../ports/run-folder.ts";
 import type { Source } from "../ports/source.ts";
 import type { Instance, Target } from "../ports/target.ts";
-import type { Redactor } from "../domain/redactor.ts";
 
 export interface Parts {
   readonly settings: EnvironmentSettings;
@@ -52,7 +51,9 @@ export interface Parts {
   /** Why the proof of a vote does not hold, in words; undefined where it does. */
   readonly proofFault: (vote: Approval) => Promise<string | undefined>;
   readonly sha256: (text: string) => string;
-  readonly hashOf: (bytes: AsyncIterable<Uint8Array>) => Promise<{ readonly sha256: string; readonly sizeBytes: number }>;
+  readonly hashOf: (
+    bytes: AsyncIterable<Uint8Array>,
+  ) => Promise<{ readonly sha256: string; readonly sizeBytes: number }>;
   /** Absolute folder for temporary exports of a release's tree. */
   readonly treesFolder: string;
 }

@@ -1,6 +1,7 @@
 /** What the routers counted for candidate and stable, as windows over all routed components together (O2). */
 import type { Json } from "../domain/json.ts";
 import type { Serving, ServingComponent } from "../domain/serving.ts";
+import type { Counters, RevisionId } from "../domain/traffic.ts";
 import {
   addWindows,
   emptyWindow,
@@ -9,7 +10,6 @@ import {
   type TrafficWindow,
   windowBetween,
 } from "../domain/traffic-window.ts";
-import type { Counters, RevisionId } from "../domain/traffic.ts";
 import type { StageContext } from "./stage.ts";
 
 /** component → revision → counters. */
@@ -34,7 +34,9 @@ export function windowsSince(
 ): Windows {
   const sum = (components: readonly ServingComponent[]) =>
     components
-      .map(({ component, revision }) => windowBetween(before.get(component)?.get(revision), after.get(component)?.get(revision)))
+      .map(({ component, revision }) =>
+        windowBetween(before.get(component)?.get(revision), after.get(component)?.get(revision)),
+      )
       .reduce(addWindows, emptyWindow);
   return { candidate: sum(versions.candidate), stable: versions.stable ? sum(versions.stable.components) : undefined };
 }

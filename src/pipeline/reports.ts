@@ -5,10 +5,10 @@ import type { Outcome } from "../domain/outcome.ts";
 import { buildRecord, type RecordFacts } from "../domain/record.ts";
 import { failureReport, rollbackInstructions, rollbackScript } from "../domain/reports.ts";
 import type { Serving } from "../domain/serving.ts";
-import type { StageContext } from "./stage.ts";
 import { servingNow } from "./deploy.ts";
 import type { Parts } from "./parts.ts";
 import type { Run } from "./run.ts";
+import type { StageContext } from "./stage.ts";
 import { backup } from "./stages/backup.ts";
 import { migrate } from "./stages/migrate.ts";
 import { observe } from "./stages/observe.ts";
@@ -85,7 +85,9 @@ function remainsOf(run: Run, failure: Failure | undefined): readonly string[] {
   const begun = run.touched.has("database") && run.outputsOf(migrate).length === 0;
   return [
     ...applied.map((id) => `migration ${id} stays applied`),
-    ...(begun && failure.at.includes("migrat") ? ["the database may hold the first statements of the failed migration"] : []),
+    ...(begun && failure.at.includes("migrat")
+      ? ["the database may hold the first statements of the failed migration"]
+      : []),
     ...(run.outputsOf(backup)[0] ?? []).map(({ id }) => `backup ${id} is kept`),
   ];
 }
@@ -146,8 +148,12 @@ async function scriptFor(parts: Parts, run: Run, stable: Serving, ctx: StageCont
     start: stable.components.flatMap((component) => parts.target.instructions(runSpec(parts, component)).start),
     shift,
     stop: stable.components.flatMap((component) => {
-      const candidate = mine.find((instance) => instance.component === component.component && ours.has(instance.revision));
-      return candidate ? parts.target.instructions({ ...runSpec(parts, component), revision: candidate.revision }).stop : [];
+      const candidate = mine.find(
+        (instance) => instance.component === component.component && ours.has(instance.revision),
+      );
+      return candidate
+        ? parts.target.instructions({ ...runSpec(parts, component), revision: candidate.revision }).stop
+        : [];
     }),
   });
 }

@@ -2,15 +2,16 @@
  * X3 X4 X5: back by hand. A deployment of its own with a lock, a record and an undo, but on the fast path: the recorded version
  * is started where it is not running, gets all traffic at once, and is verified.
  */
-import { SluiceError } from "../domain/errors.ts";
+
 import { humanDuration } from "../domain/duration.ts";
+import { SluiceError } from "../domain/errors.ts";
 import type { Serving } from "../domain/serving.ts";
 import { servingNow, shiftTraffic } from "./deploy.ts";
 import type { Parts } from "./parts.ts";
 import type { Run } from "./run.ts";
+import type { Stage } from "./stage.ts";
 import { lock } from "./stages/lock.ts";
 import { saveConfiguration } from "./stages/save-configuration.ts";
-import type { Stage } from "./stage.ts";
 
 export interface RollbackRequest {
   readonly reason: string;
@@ -51,21 +52,30 @@ export const chooseTarget: Stage<RollbackRequest, RollbackRequest, RollbackTarge
 };
 
 /** Also what the dry run shows: the recorded version, proven to be startable (X6). */
-export async function rollbackTarget(parts: Parts, request: RollbackRequest, signal: AbortSignal): Promise<RollbackTarget> {
+export async function rollbackTarget(
+  parts: Parts,
+  request: RollbackRequest,
+  signal: AbortSignal,
+): Promise<RollbackTarget> {
   const { environment } = parts.settings;
   const from = await servingNow(parts);
-  if (from === null) throw unavailable(`Nothing serves in ${environment}, so there is nothing to roll back.`, environment);
+  if (from === null)
+    throw unavailable(`Nothing serves in ${environment}, so there is nothing to roll back.`, environment);
   const earlier = (await parts.ledger.servingHistory(environment, 50))
     .map(({ detail }) => detail as unknown as Serving)
     .filter(({ deploymentId, version }) => deploymentId !== from.deploymentId && version !== from.version);
   const chosen = request.toVersion === null ? earlier[0] : earlier.find(({ version }) => version === request.toVersion);
   if (chosen === undefined) {
     const there = [...new Set(earlier.map(({ version }) => version))].join(", ") || "none";
-    throw unavailable(`${request.toVersion ?? "A previous version"} never served ${environment} well. Recorded versions: ${there}.`, environment);
+    throw unavailable(
+      `${request.toVersion ?? "A previous version"} never served ${environment} well. Recorded versions: ${there}.`,
+      environment,
+    );
   }
   for (const { component, artifact } of chosen.components) {
     const { available, reason } = await parts.target.available(artifact, signal);
-    if (!available) throw unavailable(`${component} ${chosen.version} cannot be started again: ${reason}.`, environment);
+    if (!available)
+      throw unavailable(`${component} ${chosen.version} cannot be started again: ${reason}.`, environment);
   }
   return { from, to: onlyComponent(from, chosen, request.component, environment) };
 }

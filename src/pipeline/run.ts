@@ -3,9 +3,9 @@
  * `catch` for compensation; losing the flow passes through everything (architecture.md, rules 2 to 4).
  */
 import type { Attempt } from "../domain/attempt.ts";
+import { humanDuration } from "../domain/duration.ts";
 import { type Failure, failureOf, SluiceError } from "../domain/errors.ts";
 import type { NewEvent } from "../domain/events.ts";
-import { humanDuration } from "../domain/duration.ts";
 import { asJson, type Json } from "../domain/json.ts";
 import type { Notification } from "../domain/notification.ts";
 import type { Plan } from "../domain/plan.ts";
@@ -83,7 +83,11 @@ export class Run {
   }
 
   /** What a stage returned, each time it ran to its end; a replay finds the same in the journal. */
-  outputsOf<Output>(stage: Stage<never, unknown, Output> | { readonly name: string; readonly run: (...args: never[]) => Promise<Output> }): readonly Output[] {
+  outputsOf<Output>(
+    stage:
+      | Stage<never, unknown, Output>
+      | { readonly name: string; readonly run: (...args: never[]) => Promise<Output> },
+  ): readonly Output[] {
     return (this.#outputs.get(stage.name) ?? []) as Output[];
   }
 
@@ -116,7 +120,11 @@ export class Run {
       if (!stage.undo || undone.has(stage.name)) continue;
       undone.add(stage.name);
       try {
-        await this.#step(`undo ${stage.name}`, (ctx) => this.#undoPatiently(stage, intent, ctx, patienceMs), () => "undone");
+        await this.#step(
+          `undo ${stage.name}`,
+          (ctx) => this.#undoPatiently(stage, intent, ctx, patienceMs),
+          () => "undone",
+        );
         this.#undone.push(stage.name);
       } catch (thrown) {
         if (thrown instanceof FlowLost) throw thrown;
@@ -137,7 +145,13 @@ export class Run {
   }
 
   /** A line of the story. A replay tells it again; the ledger drops the repeat by its key. */
-  async tell(step: string, key: string, title: string, tone: NewEvent["tone"] = "info", detail: Json = {}): Promise<void> {
+  async tell(
+    step: string,
+    key: string,
+    title: string,
+    tone: NewEvent["tone"] = "info",
+    detail: Json = {},
+  ): Promise<void> {
     await this.#append({ step, phase: "progress", key, title, tone, detail });
   }
 
@@ -169,7 +183,10 @@ export class Run {
 
   /** The plan stands before anything changes: everybody who follows sees the same one. */
   async announce({ plan, digest }: { readonly plan: Plan; readonly digest: string }): Promise<void> {
-    await this.tell("plan", "announced", `plan ${digest.slice(0, 12)}, risk ${plan.risk.level}`, "info", { digest, plan: asJson(plan) });
+    await this.tell("plan", "announced", `plan ${digest.slice(0, 12)}, risk ${plan.risk.level}`, "info", {
+      digest,
+      plan: asJson(plan),
+    });
     await this.notify("started", {
       title: `${plan.release.version} to ${plan.environment}`,
       message: `${plan.changes.length} commits, ${plan.migrations.length} migrations, risk ${plan.risk.level}. Started by ${this.row.startedBy}.`,

@@ -50,7 +50,8 @@ async function failureFrom(story: () => Promise<void>): Promise<Failure | undefi
 }
 
 const trafficMoved = (run: Run): boolean => run.touched.has("traffic");
-const touchedWorld = (run: Run): boolean => ["database", "workload", "traffic"].some((what) => run.touched.has(what as "traffic"));
+const touchedWorld = (run: Run): boolean =>
+  ["database", "workload", "traffic"].some((what) => run.touched.has(what as "traffic"));
 
 async function undo(run: Run, failure: Failure): Promise<readonly Failure[]> {
   const { settings, ledger } = run.parts;
@@ -69,17 +70,19 @@ async function undo(run: Run, failure: Failure): Promise<readonly Failure[]> {
 /** X2: "rolled back" is only said of a version that was asked and answered well. */
 async function verifyStable(run: Run): Promise<Failure | undefined> {
   try {
-    return await run.record("verify stable", async (ctx) => {
-      const serving = await servingNow(run.parts);
-      if (serving === null) return undefined as unknown as Failure;
-      const { verdict } = await runSmoke(ctx, serving.version, run.parts.settings.smoke.timeoutMs, "rollback.log");
-      if (verdict.kind === "pass") {
-        await ctx.progress(`${serving.version} answers well again`, { verified: true }, "ok");
-        return undefined as unknown as Failure;
-      }
-      await ctx.progress(`${serving.version} does not answer well: ${verdict.reason}`, {}, "bad");
-      return stableUnhealthy(serving, verdict.reason, run);
-    }).then((found) => found ?? undefined);
+    return await run
+      .record("verify stable", async (ctx) => {
+        const serving = await servingNow(run.parts);
+        if (serving === null) return undefined as unknown as Failure;
+        const { verdict } = await runSmoke(ctx, serving.version, run.parts.settings.smoke.timeoutMs, "rollback.log");
+        if (verdict.kind === "pass") {
+          await ctx.progress(`${serving.version} answers well again`, { verified: true }, "ok");
+          return undefined as unknown as Failure;
+        }
+        await ctx.progress(`${serving.version} does not answer well: ${verdict.reason}`, {}, "bad");
+        return stableUnhealthy(serving, verdict.reason, run);
+      })
+      .then((found) => found ?? undefined);
   } catch (thrown) {
     if (thrown instanceof FlowLost) throw thrown;
     return failureOf(thrown, "verify stable");
@@ -107,9 +110,17 @@ const kinds: Readonly<Record<Outcome, NotificationKind>> = {
   superseded: "superseded",
 };
 
-async function announce(run: Run, outcome: Outcome, failure: Failure | undefined, served: { readonly servesNow: string | null; readonly backup: string | null }) {
+async function announce(
+  run: Run,
+  outcome: Outcome,
+  failure: Failure | undefined,
+  served: { readonly servesNow: string | null; readonly backup: string | null },
+) {
   const { settings } = run.parts;
-  const windowMinutes = outcome === "succeeded" && run.outputsOf(planning)[0]?.plan.replaces ? Math.round(settings.rollback.windowMs / 60_000) : null;
+  const windowMinutes =
+    outcome === "succeeded" && run.outputsOf(planning)[0]?.plan.replaces
+      ? Math.round(settings.rollback.windowMs / 60_000)
+      : null;
   const now = served.servesNow ?? "nothing";
   const kind = failure?.code === "APPROVAL_REJECTED" ? "rejected" : kinds[outcome];
   await run.notify(kind, {
@@ -136,7 +147,12 @@ async function close(run: Run, outcome: Outcome): Promise<void> {
 /** Rule 4: never silently free. The lock stays until a person has looked and says so. */
 async function quarantine(run: Run): Promise<Outcome> {
   await run.parts.ledger.setState(run.row.id, "quarantined", run.attempt);
-  await run.tell("finish", "quarantined", `quarantined: see what is left, then: sluice cancel ${run.row.id} --release --reason "…"`, "bad");
+  await run.tell(
+    "finish",
+    "quarantined",
+    `quarantined: see what is left, then: sluice cancel ${run.row.id} --release --reason "…"`,
+    "bad",
+  );
   for (;;) {
     const message = await run.flow.waitFor(peopleTopic, 24 * 3_600_000);
     if (isRelease(message)) return "quarantined";
@@ -157,12 +173,18 @@ export async function extendedWatch(run: Run, ended: Ended): Promise<void> {
     let failed = 0;
     while (clock.now() < startedAtMs + extendedMs) {
       await clock.sleep(Math.min(everyMs, startedAtMs + extendedMs - clock.now()), run.lostSignal);
-      const results = await Promise.all(run.parts.checks.services(run.row.version).map((check) => check.probe(run.lostSignal)));
+      const results = await Promise.all(
+        run.parts.checks.services(run.row.version).map((check) => check.probe(run.lostSignal)),
+      );
       const bad = results.filter(({ verdict }) => verdict.kind !== "pass");
       rounds++;
       if (bad.length === 0) continue;
       failed++;
-      await ctx.progress(`extended watch: ${bad.map(({ name, detail }) => `${name}: ${detail}`).join("; ")}`, {}, "warn");
+      await ctx.progress(
+        `extended watch: ${bad.map(({ name, detail }) => `${name}: ${detail}`).join("; ")}`,
+        {},
+        "warn",
+      );
     }
     return `watched for ${humanDuration(extendedMs)} after success: ${rounds - failed} of ${rounds} rounds passed`;
   });

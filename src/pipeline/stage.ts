@@ -5,8 +5,8 @@
 import type { Attempt } from "../domain/attempt.ts";
 import type { Json } from "../domain/json.ts";
 import type { Notification, NotificationKind } from "../domain/notification.ts";
-import type { Artifact, Release } from "../domain/release.ts";
 import type { PlannedMigration } from "../domain/plan.ts";
+import type { Artifact, Release } from "../domain/release.ts";
 import type { Serving } from "../domain/serving.ts";
 import type { EnvironmentSettings } from "../domain/settings.ts";
 import type { Flow } from "../ports/flow.ts";

@@ -35,7 +35,8 @@ export function openTraffic(routers: ReadonlyMap<string, Router>, unattendedMs: 
 
   const put = async (route: RouteSplit, attempt: Attempt, signal: AbortSignal): Promise<Router> => {
     const router = routerOf(routers, route.component);
-    const unattended = route.fallback === null ? {} : { unattended: { fallback: route.fallback, afterMs: unattendedMs } };
+    const unattended =
+      route.fallback === null ? {} : { unattended: { fallback: route.fallback, afterMs: unattendedMs } };
     await router.shift(route.split, attempt, signal, unattended);
     return router;
   };

@@ -11,5 +11,9 @@ export interface BuildRequest {
 export interface Builder {
   readonly kind: string;
   /** Idempotent by commit and commands: a finished build is found again by its digest, a half-finished one is redone. */
-  build(request: BuildRequest, log: (component: string, line: string) => void, signal: AbortSignal): Promise<readonly Artifact[]>;
+  build(
+    request: BuildRequest,
+    log: (component: string, line: string) => void,
+    signal: AbortSignal,
+  ): Promise<readonly Artifact[]>;
 }

@@ -5,8 +5,9 @@
  *
  * Times are the ledger's own clock (the database's), one clock for all machines.
  */
-import type { Attempt } from "../domain/attempt.ts";
+
 import type { Approval, ApprovalVote } from "../domain/approval.ts";
+import type { Attempt } from "../domain/attempt.ts";
 import type { DeploymentEvent, NewEvent } from "../domain/events.ts";
 import type { Json } from "../domain/json.ts";
 import type { Notification } from "../domain/notification.ts";
@@ -93,7 +94,10 @@ export interface Ledger {
 
   /** Inserts the deployment under the first free id of `id`, `id-2`, `id-3` …; returns the row. */
   createDeployment(
-    row: Omit<DeploymentRow, "state" | "outcome" | "endedAtMs" | "attempt" | "executor" | "createdAtMs" | "cancelRequested">,
+    row: Omit<
+      DeploymentRow,
+      "state" | "outcome" | "endedAtMs" | "attempt" | "executor" | "createdAtMs" | "cancelRequested"
+    >,
   ): Promise<DeploymentRow>;
   deployment(id: string): Promise<DeploymentRow | undefined>;
   /** Newest first. */
@@ -111,9 +115,16 @@ export interface Ledger {
    * A new execution attempt takes charge of the deployment: the environment's next number, this executor, lease begun. If the
    * deployment holds the lock, the lock follows. From now on writes of the attempt before are refused (STALE_ATTEMPT).
    */
-  beginAttempt(id: string, executor: { readonly id: string; readonly host: string; readonly pid: number }): Promise<Attempt>;
+  beginAttempt(
+    id: string,
+    executor: { readonly id: string; readonly host: string; readonly pid: number },
+  ): Promise<Attempt>;
   /** Renews the lease; tells what has arrived. Rejects with STALE_ATTEMPT when another attempt is in charge. */
-  heartbeat(id: string, attempt: Attempt, leaseMs: number): Promise<{ readonly cancelRequested: DeploymentRow["cancelRequested"] }>;
+  heartbeat(
+    id: string,
+    attempt: Attempt,
+    leaseMs: number,
+  ): Promise<{ readonly cancelRequested: DeploymentRow["cancelRequested"] }>;
   /** Throws STALE_ATTEMPT unless `attempt` is in charge of its deployment. Called just before every effect. */
   assertInCharge(attempt: Attempt): Promise<void>;
   /** Gives up charge without ending, so that another process need not wait for the lease to run out. */
@@ -136,7 +147,9 @@ export interface Ledger {
   /** Cancel, pause, promote …: stored, then delivered to the flow by the process in charge. Cancel also sets the row's flag. */
   post(deploymentId: string, topic: string, message: Json, key: string): Promise<void>;
   requestCancel(deploymentId: string, by: string, reason: string): Promise<void>;
-  undeliveredMessages(deploymentId: string): Promise<readonly { readonly key: string; readonly topic: string; readonly message: Json }[]>;
+  undeliveredMessages(
+    deploymentId: string,
+  ): Promise<readonly { readonly key: string; readonly topic: string; readonly message: Json }[]>;
   markDelivered(key: string): Promise<void>;
 
   /** Appends to the deployment's story; a repeated (deployment, step, attempt, phase, key) is dropped. Hash-chained. */
@@ -154,7 +167,9 @@ export interface Ledger {
   clearServing(environment: string, attempt: Attempt): Promise<void>;
 
   /** One row per channel, keyed; a repeated key is dropped. */
-  enqueueNotifications(rows: readonly { readonly key: string; readonly channel: string; readonly notification: Notification }[]): Promise<void>;
+  enqueueNotifications(
+    rows: readonly { readonly key: string; readonly channel: string; readonly notification: Notification }[],
+  ): Promise<void>;
   dueNotifications(limit: number, deploymentId?: string): Promise<readonly OutboxRow[]>;
   notificationDelivered(key: string): Promise<void>;
   notificationFailed(key: string, error: string, retryAfterMs: number): Promise<void>;

@@ -11,7 +11,10 @@ export interface Commit {
 
 export interface Source {
   /** The commit a tag or branch names; undefined where there is none. Never interprets the name as an option. */
-  resolve(ref: { readonly kind: "tag" | "branch"; readonly name: string }, signal: AbortSignal): Promise<Commit | undefined>;
+  resolve(
+    ref: { readonly kind: "tag" | "branch"; readonly name: string },
+    signal: AbortSignal,
+  ): Promise<Commit | undefined>;
   /** Full or abbreviated (at least 7 hex digits) commit id. */
   commit(sha: string, signal: AbortSignal): Promise<Commit | undefined>;
   /** Commits reachable from `to` and not from `from`, newest first, at most `limit`. `from` undefined: the last `limit`. */

@@ -2,7 +2,7 @@
  * P3 P4 P6: waits for people without holding a lock. Votes are rows in the ledger; each is counted only if its proof holds
  * for exactly this plan. Then the wait timer, in which it can still be cancelled.
  */
-import { type Approval, type ApprovalState, countApprovals, type ApprovalRules } from "../../domain/approval.ts";
+import { type Approval, type ApprovalRules, type ApprovalState, countApprovals } from "../../domain/approval.ts";
 import { humanDuration } from "../../domain/duration.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import { peopleTopic } from "../../ports/ledger.ts";
@@ -23,7 +23,12 @@ export const approve: Stage<ApproveIntent, ApproveIntent, { by: readonly string[
     const { required, approvers, waitMs, timeoutMs } = settings.approvals;
     if (required === 0 && waitMs === 0) return [];
     const from = approvers.length > 0 ? ` of ${approvers.join(", ")}` : "";
-    const approval = required > 0 ? [`${required} approval${required === 1 ? "" : "s"}${from} within ${humanDuration(timeoutMs)}, not by the starter`] : [];
+    const approval =
+      required > 0
+        ? [
+            `${required} approval${required === 1 ? "" : "s"}${from} within ${humanDuration(timeoutMs)}, not by the starter`,
+          ]
+        : [];
     return waitMs > 0 ? [...approval, `then ${humanDuration(waitMs)} in which it can still be cancelled`] : approval;
   },
   expectedMs: ({ settings }) => settings.approvals.waitMs,
@@ -93,7 +98,10 @@ async function askPeople(ctx: StageContext, intent: ApproveIntent, missing: numb
 async function waitOut(waitMs: number, ctx: StageContext): Promise<void> {
   if (waitMs <= 0) return;
   const endsAtMs = (await ctx.flow.now()) + waitMs;
-  await ctx.tell("wait-timer", `starts in ${humanDuration(waitMs)}; until then: sluice cancel ${ctx.deploymentId} --reason "…"`);
+  await ctx.tell(
+    "wait-timer",
+    `starts in ${humanDuration(waitMs)}; until then: sluice cancel ${ctx.deploymentId} --reason "…"`,
+  );
   for (;;) {
     const leftMs = endsAtMs - (await ctx.flow.now());
     if (leftMs <= 0) return;

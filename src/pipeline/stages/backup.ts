@@ -6,8 +6,8 @@ import type { BackupManifest } from "../../domain/backup.ts";
 import { humanBytes, humanDuration } from "../../domain/duration.ts";
 import { failureOf, SluiceError } from "../../domain/errors.ts";
 import type { BackupPolicy } from "../../domain/settings.ts";
-import type { Database } from "../../ports/database.ts";
 import type { StoredObject } from "../../ports/backup-store.ts";
+import type { Database } from "../../ports/database.ts";
 import type { Parts } from "../parts.ts";
 import type { Stage } from "../stage.ts";
 
@@ -25,7 +25,10 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
   plan: ({ settings }) =>
     settings.backup.policy === "none"
       ? []
-      : settings.databases.map(({ name, kind }) => `full ${kind} dump of ${name} to ${settings.backup.folder}, checksum re-read and decoded to its end`),
+      : settings.databases.map(
+          ({ name, kind }) =>
+            `full ${kind} dump of ${name} to ${settings.backup.folder}, checksum re-read and decoded to its end`,
+        ),
   expectedMs: ({ settings }) => (settings.backup.policy === "none" ? 0 : 3_000 * settings.databases.length),
   prepare: (intent) => intent,
   async run(intent, ctx) {
@@ -42,7 +45,9 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
         await ctx.progress(`no backup of ${database.name}: ${failure.message}`, {}, "warn");
       }
     }
-    await ctx.parts.runFolder(ctx.deploymentId).write("backup-metadata.json", `${JSON.stringify(manifests, null, 2)}\n`);
+    await ctx.parts
+      .runFolder(ctx.deploymentId)
+      .write("backup-metadata.json", `${JSON.stringify(manifests, null, 2)}\n`);
     return manifests;
   },
   summary: (manifests) =>
@@ -57,7 +62,12 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
 };
 
 /** One database, proven as far as `readable`. */
-export async function backUp(parts: Parts, database: Database, intent: BackupIntent, signal: AbortSignal): Promise<BackupManifest> {
+export async function backUp(
+  parts: Parts,
+  database: Database,
+  intent: BackupIntent,
+  signal: AbortSignal,
+): Promise<BackupManifest> {
   const { clock, backups, settings } = parts;
   const startedAtMs = clock.now();
   const dump = await database.dump(signal);
@@ -88,7 +98,10 @@ export async function backUp(parts: Parts, database: Database, intent: BackupInt
 }
 
 function nameOf(template: string, database: string, intent: BackupIntent): string {
-  const time = new Date(intent.takenAtMs).toISOString().replaceAll(/[-:]/g, "").replace(/\.\d+Z$/, "Z");
+  const time = new Date(intent.takenAtMs)
+    .toISOString()
+    .replaceAll(/[-:]/g, "")
+    .replace(/\.\d+Z$/, "Z");
   return template
     .replaceAll("{environment}", intent.environment)
     .replaceAll("{database}", database)

@@ -3,7 +3,11 @@ import type { Artifact, Release } from "../../domain/release.ts";
 import type { BuildRequest } from "../../ports/builder.ts";
 import type { Stage } from "../stage.ts";
 
-export const build: Stage<{ release: Release; components: BuildRequest["components"] }, BuildRequest, readonly Artifact[]> = {
+export const build: Stage<
+  { release: Release; components: BuildRequest["components"] },
+  BuildRequest,
+  readonly Artifact[]
+> = {
   name: "build",
   touches: "artifacts",
   plan: ({ settings, release, artifacts }) =>

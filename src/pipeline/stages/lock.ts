@@ -1,6 +1,7 @@
 /** L1 L3: one deployment per environment. The lock's fencing token is claimed at every target before anything changes. */
-import { SluiceError } from "../../domain/errors.ts";
+
 import type { Attempt } from "../../domain/attempt.ts";
+import { SluiceError } from "../../domain/errors.ts";
 import type { LockRow } from "../../ports/ledger.ts";
 import type { Parts } from "../parts.ts";
 import type { Stage, StageContext } from "../stage.ts";
@@ -33,7 +34,9 @@ export const lock: Stage<LockIntent, LockIntent, { waitedMs: number }> = {
     return { waitedMs: ctx.parts.clock.now() - startedAtMs };
   },
   summary: ({ waitedMs }, { environment }) =>
-    waitedMs > 1000 ? `holds the lock of ${environment} after waiting ${Math.round(waitedMs / 1000)} s` : `holds the lock of ${environment}`,
+    waitedMs > 1000
+      ? `holds the lock of ${environment} after waiting ${Math.round(waitedMs / 1000)} s`
+      : `holds the lock of ${environment}`,
 };
 
 /** Every target obeys this attempt from now on, and no lower one; another ledger's target refuses (LEDGER_FOREIGN). */

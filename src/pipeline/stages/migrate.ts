@@ -72,13 +72,22 @@ async function apply(migrator: Migrator, tree: string, ctx: StageContext): Promi
 }
 
 /** What a failed migration left behind is part of its failure: a person has to know what the database looks like now. */
-async function explain(thrown: unknown, migrator: Migrator, tree: string, before: readonly string[], ctx: StageContext): Promise<unknown> {
+async function explain(
+  thrown: unknown,
+  migrator: Migrator,
+  tree: string,
+  before: readonly string[],
+  ctx: StageContext,
+): Promise<unknown> {
   if (!(thrown instanceof SluiceError)) return thrown;
   const after = await migrator.pending(tree, ctx.signal).catch(() => undefined);
   if (after === undefined) return thrown;
   const left = after.map(({ id }) => id);
   const applied = before.filter((id) => !left.includes(id));
-  const state = applied.length > 0 ? `${applied.join(", ")} applied; ${left.join(", ")} not` : `${left.join(", ")} not applied as a whole`;
+  const state =
+    applied.length > 0
+      ? `${applied.join(", ")} applied; ${left.join(", ")} not`
+      : `${left.join(", ")} not applied as a whole`;
   return new SluiceError({
     ...thrown.failure,
     message: `${thrown.failure.message} State of ${migrator.database}: ${state}; a migration without a transaction may have left its first statements.`,

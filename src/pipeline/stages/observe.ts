@@ -32,12 +32,16 @@ export const observe: Stage<ObserveIntent, ObserveIntent, Observed> = {
   name: "observe",
   touches: "nothing",
   plan: ({ settings: { observation } }) =>
-    observation.durationMs === 0 ? [] : [`watch for ${humanDuration(observation.durationMs)}, a round every ${humanDuration(observation.everyMs)}`],
+    observation.durationMs === 0
+      ? []
+      : [`watch for ${humanDuration(observation.durationMs)}, a round every ${humanDuration(observation.everyMs)}`],
   expectedMs: ({ settings }) => settings.observation.durationMs,
   prepare: (intent) => intent,
   run: watch,
   summary: ({ rounds, passedRounds, requests, errors, tookMs }) =>
-    rounds === 0 ? "not watched (duration 0)" : `${passedRounds} of ${rounds} rounds passed in ${humanDuration(tookMs)}; ${requests} requests, ${errors} failed`,
+    rounds === 0
+      ? "not watched (duration 0)"
+      : `${passedRounds} of ${rounds} rounds passed in ${humanDuration(tookMs)}; ${requests} requests, ${errors} failed`,
 };
 
 async function watch(intent: ObserveIntent, ctx: StageContext): Promise<Observed> {
@@ -49,7 +53,10 @@ async function watch(intent: ObserveIntent, ctx: StageContext): Promise<Observed
   let seen = { requests: 0, errors: 0 };
   while (clock.now() < endsAtMs) {
     await clock.sleep(Math.min(observation.everyMs, endsAtMs - clock.now()), ctx.signal);
-    const windows = windowsSince(before, await readCounters(ctx), { candidate: intent.candidate, stable: intent.stable });
+    const windows = windowsSince(before, await readCounters(ctx), {
+      candidate: intent.candidate,
+      stable: intent.stable,
+    });
     seen = { requests: windows.candidate.requests, errors: windows.candidate.errors };
     const results = await probeAll(intent, ctx);
     const round = aggregateRound(results);
@@ -58,11 +65,16 @@ async function watch(intent: ObserveIntent, ctx: StageContext): Promise<Observed
     const { state: after, decision } = nextObservation(state, { ...round, verdict }, observation);
     state = after;
     const reason = verdict.kind === "pass" ? "healthy" : verdict.reason;
-    await ctx.progress(reason, { verdict: verdict.kind, ...drawWindows(windows) }, verdict.kind === "pass" ? "ok" : verdict.kind === "fail" ? "bad" : "warn");
+    await ctx.progress(
+      reason,
+      { verdict: verdict.kind, ...drawWindows(windows) },
+      verdict.kind === "pass" ? "ok" : verdict.kind === "fail" ? "bad" : "warn",
+    );
     await ctx.log("monitoring.log", `${verdict.kind}  ${reason}`);
     if (decision.kind === "fail") throw failed(intent, decision.reason);
   }
-  if (observation.durationMs > 0 && state.passedRounds === 0) throw failed(intent, "no round of the whole watch passed");
+  if (observation.durationMs > 0 && state.passedRounds === 0)
+    throw failed(intent, "no round of the whole watch passed");
   return { rounds: state.rounds, passedRounds: state.passedRounds, tookMs: clock.now() - startedAtMs, ...seen };
 }
 

@@ -18,8 +18,8 @@ import { assessRisk } from "../../domain/risk.ts";
 import { stepsFor } from "../../domain/rollout.ts";
 import type { Serving } from "../../domain/serving.ts";
 import type { Parts } from "../parts.ts";
-import type { PlanFacts, Stage } from "../stage.ts";
 import { treeOf } from "../release-tree.ts";
+import type { PlanFacts, Stage } from "../stage.ts";
 import { lastStages } from "./all.ts";
 
 interface PlanInput {
@@ -97,19 +97,26 @@ export function refuseBlocked(plan: Plan): void {
   });
 }
 
-function codeFor(finding: Finding): "LEDGER_FOREIGN" | "LOCK_HELD" | "MIGRATION_INCOMPATIBLE" | "CI_NOT_PASSED" | "PREFLIGHT_FAILED" {
+function codeFor(
+  finding: Finding,
+): "LEDGER_FOREIGN" | "LOCK_HELD" | "MIGRATION_INCOMPATIBLE" | "CI_NOT_PASSED" | "PREFLIGHT_FAILED" {
   if (finding.detail.startsWith("LEDGER_FOREIGN")) return "LEDGER_FOREIGN";
   if (finding.detail.startsWith("LOCK_HELD")) return "LOCK_HELD";
   if (finding.check === "migration-lint") return "MIGRATION_INCOMPATIBLE";
   return finding.check === "ci" ? "CI_NOT_PASSED" : "PREFLIGHT_FAILED";
 }
 
-async function plannedMigrations(parts: Parts, input: PlanInput, signal: AbortSignal): Promise<readonly PlannedMigration[]> {
+async function plannedMigrations(
+  parts: Parts,
+  input: PlanInput,
+  signal: AbortSignal,
+): Promise<readonly PlannedMigration[]> {
   const planned: PlannedMigration[] = [];
   for (const migrator of parts.migrators) {
     const tree = await treeOf(parts, input, signal);
     const pending = await migrator.pending(tree, signal);
-    const dialect = parts.databases.find(({ name }) => name === migrator.database)?.kind === "sqlite" ? "sqlite" : "postgres";
+    const dialect =
+      parts.databases.find(({ name }) => name === migrator.database)?.kind === "sqlite" ? "sqlite" : "postgres";
     const { findings } = lintMigrations(pending, dialect);
     for (const { id, sql } of pending) {
       planned.push({
@@ -127,7 +134,11 @@ async function plannedMigrations(parts: Parts, input: PlanInput, signal: AbortSi
 }
 
 /** M4: a migration that would break the version still serving. Without one that serves, nothing can break. */
-function lintFinding(parts: Parts, serving: Serving | null, migrations: readonly PlannedMigration[]): readonly Finding[] {
+function lintFinding(
+  parts: Parts,
+  serving: Serving | null,
+  migrations: readonly PlannedMigration[],
+): readonly Finding[] {
   const action = parts.settings.checks["migration-lint"];
   if (action === "off" || parts.migrators.length === 0) return [];
   const found = migrations.flatMap(({ id, findings }) => findings.map((finding) => ({ ...finding, id })));
@@ -135,7 +146,8 @@ function lintFinding(parts: Parts, serving: Serving | null, migrations: readonly
   const [first] = breaking;
   if (serving === null || first === undefined) {
     const warned = found.length > 0 ? `; ${found.length} remarks in the plan` : "";
-    const detail = migrations.length === 0 ? "no migrations" : `${migrations.length} fit the version that serves${warned}`;
+    const detail =
+      migrations.length === 0 ? "no migrations" : `${migrations.length} fit the version that serves${warned}`;
     return [{ check: "migration-lint", action, verdict: "pass", detail, hint: "" }];
   }
   return [
@@ -151,7 +163,12 @@ function lintFinding(parts: Parts, serving: Serving | null, migrations: readonly
 
 function plannedSteps(facts: PlanFacts): readonly PlannedStep[] {
   return lastStages()
-    .map((stage) => ({ stage: stage.name, touches: stage.touches, lines: stage.plan(facts), expectedMs: stage.expectedMs(facts) }))
+    .map((stage) => ({
+      stage: stage.name,
+      touches: stage.touches,
+      lines: stage.plan(facts),
+      expectedMs: stage.expectedMs(facts),
+    }))
     .filter(({ lines }) => lines.length > 0);
 }
 
@@ -163,21 +180,34 @@ function rollbackLines({ serving, settings, migrations }: PlanFacts): readonly s
         `${serving.version} is verified with the health and smoke checks`,
       ]
     : ["nothing serves yet: the candidate is taken out of the router and removed"];
-  const data = migrations.length > 0 ? ["migrations stay in place; a restore is a separate, typed decision: sluice restore"] : [];
+  const data =
+    migrations.length > 0 ? ["migrations stay in place; a restore is a separate, typed decision: sluice restore"] : [];
   const window = `afterwards, by hand for ${Math.round(settings.rollback.windowMs / 60_000)} min: sluice rollback ${settings.environment}`;
   return [...back, ...data, window];
 }
 
 function riskOf(parts: Parts, facts: PlanFacts, findings: readonly Finding[], commits: number) {
   const { settings, serving, release, migrations } = facts;
-  const [from, to] = [semver.parse(serving?.version.replace(/^v/, "")), semver.parse(release.version.replace(/^v/, ""))];
-  const checked = [["target", parts.target.fencing], ...[...parts.routers].map(([name, router]) => [name, router.fencing])];
+  const [from, to] = [
+    semver.parse(serving?.version.replace(/^v/, "")),
+    semver.parse(release.version.replace(/^v/, "")),
+  ];
+  const checked = [
+    ["target", parts.target.fencing],
+    ...[...parts.routers].map(([name, router]) => [name, router.fencing]),
+  ];
   return assessRisk({
     firstDeployment: serving === undefined,
     skippedChecks: settings.overrides.filter((check) => settings.checks[check] === "off"),
-    warnings: findings.filter(({ action, verdict }) => action === "warn" && verdict !== "pass").map(({ check, detail }) => `${check}: ${detail}`),
+    warnings: findings
+      .filter(({ action, verdict }) => action === "warn" && verdict !== "pass")
+      .map(({ check, detail }) => `${check}: ${detail}`),
     migrations: migrations.length,
-    breakingMigrations: serving ? migrations.filter(({ findings: found }) => found.some(({ severity }) => severity === "block")).map(({ id }) => id) : [],
+    breakingMigrations: serving
+      ? migrations
+          .filter(({ findings: found }) => found.some(({ severity }) => severity === "block"))
+          .map(({ id }) => id)
+      : [],
     databases: settings.databases.length,
     backupPolicy: settings.backup.policy,
     commits,

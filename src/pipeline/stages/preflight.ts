@@ -41,7 +41,10 @@ export const preflight: Stage<PreflightInput, PreflightInput, readonly Finding[]
         .map(([check, probe]) => find(check, probe, parts, input, signal)),
     );
     for (const finding of findings) {
-      await log("preflight.log", `${finding.verdict.padEnd(7)} ${finding.check.padEnd(20)} ${finding.detail} ${finding.hint}`);
+      await log(
+        "preflight.log",
+        `${finding.verdict.padEnd(7)} ${finding.check.padEnd(20)} ${finding.detail} ${finding.hint}`,
+      );
     }
     for (const finding of findings.filter(({ verdict }) => verdict !== "pass")) {
       const tone = finding.action === "block" ? "bad" : "warn";
@@ -55,7 +58,13 @@ export const preflight: Stage<PreflightInput, PreflightInput, readonly Finding[]
   },
 };
 
-async function find(check: CheckName, probe: Probe, parts: Parts, input: PreflightInput, signal: AbortSignal): Promise<Finding> {
+async function find(
+  check: CheckName,
+  probe: Probe,
+  parts: Parts,
+  input: PreflightInput,
+  signal: AbortSignal,
+): Promise<Finding> {
   const action = parts.settings.checks[check];
   try {
     const { verdict, detail, hint } = await probe(parts, input, signal);
@@ -89,11 +98,19 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
     const paths = await source.dirtyPaths(signal);
     if (paths.length === 0) return ok("no uncommitted changes");
     const shown = paths.slice(0, 5).join(", ");
-    return bad(`${paths.length} uncommitted: ${shown}${paths.length > 5 ? ", …" : ""}`, "Commit or stash them: git status");
+    return bad(
+      `${paths.length} uncommitted: ${shown}${paths.length > 5 ? ", …" : ""}`,
+      "Commit or stash them: git status",
+    );
   },
 
   ci: async ({ ciGate }, { release }, signal) => {
-    if (ciGate === undefined) return { verdict: unknown("no CI gate"), detail: "no CI gate is configured", hint: "Set environments.<name>.ci.command: sluice validate" };
+    if (ciGate === undefined)
+      return {
+        verdict: unknown("no CI gate"),
+        detail: "no CI gate is configured",
+        hint: "Set environments.<name>.ci.command: sluice validate",
+      };
     const { verdict, detail } = await ciGate.passed(release.commit, signal);
     return { verdict, detail, hint: `CI must pass for ${release.commit.slice(0, 12)} itself, then start again` };
   },
@@ -110,7 +127,8 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
     for (const [component, router] of routers) {
       const fence = await router.fence(signal);
       const ruling = ruleOnFence(fence, { ledgerId: ledger.id, n: Number.MAX_SAFE_INTEGER, deploymentId: "" });
-      if (ruling === "foreign") return foreign(`router of ${component}`, fence?.ledgerId, fence?.deploymentId, settings.environment);
+      if (ruling === "foreign")
+        return foreign(`router of ${component}`, fence?.ledgerId, fence?.deploymentId, settings.environment);
       await router.observe(signal);
     }
     return ok([...routers].map(([component, router]) => `${component} at ${router.url}`).join(", ") || "no routes");
@@ -119,7 +137,8 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
   "no-active-deployment": async ({ ledger, settings }, { deploymentId }) => {
     const holder = await ledger.lock(settings.environment);
     if (holder === undefined || holder.deploymentId === deploymentId) return ok("the lock is free");
-    if (settings.lock.onBusy === "queue" && holder.kind === "deployment") return ok(`will queue behind ${describeHolder(holder)}`);
+    if (settings.lock.onBusy === "queue" && holder.kind === "deployment")
+      return ok(`will queue behind ${describeHolder(holder)}`);
     return bad(`LOCK_HELD by ${describeHolder(holder)}`, `Follow it: sluice logs ${holder.deploymentId} --follow`);
   },
 
@@ -127,7 +146,11 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
     if (settings.build === "with-migrations") return ok("built beside the migrations");
     for (const artifact of artifacts) {
       const { available, reason } = await target.available(artifact, signal);
-      if (!available) return bad(`${artifact.component}: ${reason}`, `Build it again: sluice build ${settings.environment} <version>`);
+      if (!available)
+        return bad(
+          `${artifact.component}: ${reason}`,
+          `Build it again: sluice build ${settings.environment} <version>`,
+        );
     }
     return ok(`${artifacts.length} with the digest of the build`);
   },
@@ -142,7 +165,9 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
         );
       }
     }
-    return ok(`at least ${humanBytes(settings.disk.minFreeBytes)} free on ${hosts.length} host${hosts.length === 1 ? "" : "s"}`);
+    return ok(
+      `at least ${humanBytes(settings.disk.minFreeBytes)} free on ${hosts.length} host${hosts.length === 1 ? "" : "s"}`,
+    );
   },
 
   memory: async ({ hosts, settings }, _input, signal) => {
@@ -170,7 +195,10 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
 
   database: async ({ databases }, _input, signal) => {
     const facts = await Promise.all(databases.map((database) => database.facts(signal)));
-    return ok(facts.map(({ kind, name, sizeBytes }) => `${kind} ${name} ${humanBytes(sizeBytes)}`).join(", ") || "none declared");
+    return ok(
+      facts.map(({ kind, name, sizeBytes }) => `${kind} ${name} ${humanBytes(sizeBytes)}`).join(", ") ||
+        "none declared",
+    );
   },
 
   "backup-store": async ({ backups, databases, settings }, _input, signal) => {
@@ -179,7 +207,10 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
     const facts = await Promise.all(databases.map((database) => database.facts(signal)));
     const needed = facts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     if (free !== undefined && free < needed) {
-      return bad(`${backups.name} has ${humanBytes(free)} free for ${humanBytes(needed)} of databases`, "Make room: sluice backup list");
+      return bad(
+        `${backups.name} has ${humanBytes(free)} free for ${humanBytes(needed)} of databases`,
+        "Make room: sluice backup list",
+      );
     }
     return ok(`${backups.name}${free === undefined ? "" : `, ${humanBytes(free)} free`}`);
   },
@@ -188,13 +219,22 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
     if (serving === null) return ok("first deployment: there is no version to go back to");
     for (const component of serving.components) {
       const { available, reason } = await target.available(component.artifact, signal);
-      if (!available) return bad(`${component.component} ${component.version}: ${reason}`, "Without it a rollback cannot start it again. Rebuild it: sluice build");
+      if (!available)
+        return bad(
+          `${component.component} ${component.version}: ${reason}`,
+          "Without it a rollback cannot start it again. Rebuild it: sluice build",
+        );
     }
     return ok(`${serving.version} can be started again`);
   },
 };
 
-function foreign(what: string, ledgerId: string | undefined, deploymentId: string | undefined, environment: string): Answer {
+function foreign(
+  what: string,
+  ledgerId: string | undefined,
+  deploymentId: string | undefined,
+  environment: string,
+): Answer {
   return bad(
     `LEDGER_FOREIGN: the ${what} belongs to ledger ${ledgerId} (last used by ${deploymentId})`,
     `Deploy from there, or continue here: sluice lock take-over ${environment} --reason "…"`,

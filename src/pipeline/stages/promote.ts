@@ -50,5 +50,6 @@ export const promote: Stage<PromoteIntent, PromoteIntent, { version: string; ret
     }
     return { version: becomes.version, retired };
   },
-  summary: ({ version, retired }) => (retired.length > 0 ? `${version} serves; stopped ${retired.join(", ")}` : `${version} serves`),
+  summary: ({ version, retired }) =>
+    retired.length > 0 ? `${version} serves; stopped ${retired.join(", ")}` : `${version} serves`,
 };

@@ -40,7 +40,10 @@ export const rolloutStep: Stage<RolloutIntent, RolloutIntent, StepPassed> = {
   touches: "traffic",
   plan: ({ settings, release, serving }) => {
     const steps = stepsFor(settings.rollout.steps, serving !== undefined);
-    const lines = steps.map(({ percent, bakeMs }) => `${percent} % of the traffic to ${release.version}, watched for ${humanDuration(bakeMs)}`);
+    const lines = steps.map(
+      ({ percent, bakeMs }) =>
+        `${percent} % of the traffic to ${release.version}, watched for ${humanDuration(bakeMs)}`,
+    );
     return serving ? lines : [`${lines.join()} (nothing serves yet, so there is no smaller step)`];
   },
   expectedMs: ({ settings, serving }) =>
@@ -50,14 +53,22 @@ export const rolloutStep: Stage<RolloutIntent, RolloutIntent, StepPassed> = {
     await ctx.guard();
     const routes = routesAt(intent, intent.step.percent);
     await ctx.traffic.shift(routes, ctx.attempt, ctx.signal);
-    await ctx.progress(`${intent.step.percent} % on ${intent.version}`, { percent: intent.step.percent, shifted: true }, "info");
+    await ctx.progress(
+      `${intent.step.percent} % on ${intent.version}`,
+      { percent: intent.step.percent, shifted: true },
+      "info",
+    );
     return bake(intent, ctx);
   },
   /** Back to stable everywhere, read back, before anything else is undone: the one thing that stops the damage. */
   async undo(intent, ctx) {
     await ctx.traffic.shift(routesBack(intent), ctx.attempt, ctx.signal);
     const where = intent.stable?.version ?? "nothing (there was no stable version)";
-    await ctx.progress(`traffic is back on ${where}, read back from the router`, { backOn: intent.stable?.version ?? null }, "ok");
+    await ctx.progress(
+      `traffic is back on ${where}, read back from the router`,
+      { backOn: intent.stable?.version ?? null },
+      "ok",
+    );
   },
   summary: ({ percent, undecided, bakedMs, candidate }) =>
     `${percent} % ${undecided ? "undecided, going on as configured" : "held"} for ${humanDuration(bakedMs)}: ${candidate.requests} requests, ${candidate.errors} failed`,
@@ -72,9 +83,15 @@ async function bake(intent: RolloutIntent, ctx: StageContext): Promise<StepPasse
   await clock.sleep(rollout.settleMs, ctx.signal);
   for (;;) {
     const leftMs = bakeEndsAtMs - clock.now();
-    await clock.sleep(Math.max(0, leftMs > 0 ? Math.min(rollout.checkEveryMs, leftMs) : rollout.checkEveryMs), ctx.signal);
+    await clock.sleep(
+      Math.max(0, leftMs > 0 ? Math.min(rollout.checkEveryMs, leftMs) : rollout.checkEveryMs),
+      ctx.signal,
+    );
     const windows = windowsSince(before, await readCounters(ctx), intent);
-    const verdict = worst([await healthRound(intent, ctx), judgeTraffic(windows.candidate, windows.stable, limitsOf(intent))]);
+    const verdict = worst([
+      await healthRound(intent, ctx),
+      judgeTraffic(windows.candidate, windows.stable, limitsOf(intent)),
+    ]);
     const nowMs = clock.now();
     const move = nextMove(
       {
@@ -101,10 +118,16 @@ const limitsOf = ({ rollout, step, routed }: RolloutIntent) =>
 async function healthRound({ started, version, step, stable }: RolloutIntent, ctx: StageContext) {
   // Below 100 % a public address may be answered by either version, so only the instances' own answers must name theirs.
   const servicesVersion = step.percent === 100 || stable === null ? version : null;
-  const checks = [...ctx.parts.checks.instances(started.candidate, version), ...ctx.parts.checks.services(servicesVersion)];
+  const checks = [
+    ...ctx.parts.checks.instances(started.candidate, version),
+    ...ctx.parts.checks.services(servicesVersion),
+  ];
   const results = await Promise.all(checks.map((check) => check.probe(ctx.signal)));
   for (const { name, verdict, detail, tookMs } of results) {
-    await ctx.log("health-check.log", `${verdict.kind.padEnd(7)} ${name.padEnd(30)} ${Math.round(tookMs)} ms  ${detail}`);
+    await ctx.log(
+      "health-check.log",
+      `${verdict.kind.padEnd(7)} ${name.padEnd(30)} ${Math.round(tookMs)} ms  ${detail}`,
+    );
   }
   const critical = new Set(checks.filter((check) => check.critical).map(({ name }) => name));
   return aggregateRound(results.map((result) => ({ result, critical: critical.has(result.name) }))).verdict;
@@ -123,8 +146,16 @@ async function tellRound(
   await ctx.log("rollout.log", `${step.percent} %  ${kind}  ${reason}  ${JSON.stringify(detail)}`);
 }
 
-function passed(intent: RolloutIntent, windows: ReturnType<typeof windowsSince>, nowMs: number, undecided: boolean): StepPassed {
-  const brief = (window: TrafficWindow | undefined) => ({ requests: window?.requests ?? 0, errors: window?.errors ?? 0 });
+function passed(
+  intent: RolloutIntent,
+  windows: ReturnType<typeof windowsSince>,
+  nowMs: number,
+  undecided: boolean,
+): StepPassed {
+  const brief = (window: TrafficWindow | undefined) => ({
+    requests: window?.requests ?? 0,
+    errors: window?.errors ?? 0,
+  });
   return {
     percent: intent.step.percent,
     undecided,
@@ -154,7 +185,10 @@ const endpointsOf = (instances: readonly Instance[], component: string) =>
   instances.filter((instance) => instance.component === component).map(({ endpoint }) => endpoint);
 
 /** The splits of all routes at a weight, in the order in which they are shifted. */
-export function routesAt(intent: Pick<RolloutIntent, "candidate" | "stable" | "started" | "routed">, percent: number): readonly RouteSplit[] {
+export function routesAt(
+  intent: Pick<RolloutIntent, "candidate" | "stable" | "started" | "routed">,
+  percent: number,
+): readonly RouteSplit[] {
   return intent.candidate
     .filter(({ component }) => intent.routed.includes(component))
     .map(({ component, revision }) => {

@@ -3,7 +3,11 @@ import { asJson } from "../../domain/json.ts";
 import type { Serving } from "../../domain/serving.ts";
 import type { Stage } from "../stage.ts";
 
-export const saveConfiguration: Stage<{ serving: Serving | null }, { serving: Serving | null }, { components: number }> = {
+export const saveConfiguration: Stage<
+  { serving: Serving | null },
+  { serving: Serving | null },
+  { components: number }
+> = {
   name: "save configuration",
   touches: "nothing",
   plan: () => [],

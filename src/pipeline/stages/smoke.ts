@@ -15,7 +15,11 @@ export const smoke: Stage<SmokeIntent, SmokeIntent, readonly CheckResult[]> = {
   touches: "nothing",
   plan: ({ settings }) => {
     const count = settings.smoke.checks.length + settings.smoke.journeys.length + settings.health.length;
-    return count === 0 ? [] : [`${settings.smoke.suite} suite: ${settings.health.length} health checks, ${settings.smoke.checks.length} checks, ${settings.smoke.journeys.length} journeys`];
+    return count === 0
+      ? []
+      : [
+          `${settings.smoke.suite} suite: ${settings.health.length} health checks, ${settings.smoke.checks.length} checks, ${settings.smoke.journeys.length} journeys`,
+        ];
   },
   expectedMs: () => 5_000,
   prepare: (intent) => intent,
@@ -30,7 +34,8 @@ export const smoke: Stage<SmokeIntent, SmokeIntent, readonly CheckResult[]> = {
       hint: `Each result with its time is in smoke.log: sluice logs ${ctx.deploymentId} --file smoke.log`,
     });
   },
-  summary: (results) => (results.length === 0 ? "no smoke checks declared" : `${results.length} of ${results.length} passed`),
+  summary: (results) =>
+    results.length === 0 ? "no smoke checks declared" : `${results.length} of ${results.length} passed`,
 };
 
 /** All at once; what is still running at the deadline is unknown, and unknown does not pass. */
@@ -41,7 +46,9 @@ export async function runSmoke(ctx: StageContext, version: string, timeoutMs: nu
     () => deadline.abort(),
     () => undefined,
   );
-  const results = await Promise.all(checks.map((check) => probe(check, AbortSignal.any([ctx.signal, deadline.signal]), ctx)));
+  const results = await Promise.all(
+    checks.map((check) => probe(check, AbortSignal.any([ctx.signal, deadline.signal]), ctx)),
+  );
   deadline.abort();
   await timer;
   for (const { name, verdict, detail, tookMs } of results) {
@@ -59,6 +66,11 @@ async function probe(check: Check, signal: AbortSignal, ctx: StageContext): Prom
   } catch (thrown) {
     ctx.signal.throwIfAborted();
     if (!signal.aborted) throw thrown;
-    return { name: check.name, verdict: { kind: "unknown", reason: "no answer before the suite's deadline" }, tookMs: 0, detail: "no answer before the suite's deadline" };
+    return {
+      name: check.name,
+      verdict: { kind: "unknown", reason: "no answer before the suite's deadline" },
+      tookMs: 0,
+      detail: "no answer before the suite's deadline",
+    };
   }
 }

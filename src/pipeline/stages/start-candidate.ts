@@ -55,7 +55,11 @@ export async function retire(
   parts: Parts,
   component: string,
   revision: RevisionId,
-  ctx: { readonly attempt: Parameters<Parts["target"]["stop"]>[2]; readonly signal: AbortSignal; readonly guard: () => Promise<void> },
+  ctx: {
+    readonly attempt: Parameters<Parts["target"]["stop"]>[2];
+    readonly signal: AbortSignal;
+    readonly guard: () => Promise<void>;
+  },
 ): Promise<void> {
   await ctx.guard();
   const router = parts.routers.get(component);
@@ -68,7 +72,9 @@ async function runningOf(parts: Parts, stable: Serving | null, signal: AbortSign
   if (stable === null) return [];
   const revisions = new Set(stable.components.map(({ component, revision }) => `${component} ${revision}`));
   const seen = await parts.target.observe(signal);
-  return seen.filter(({ component, revision, state }) => state === "running" && revisions.has(`${component} ${revision}`));
+  return seen.filter(
+    ({ component, revision, state }) => state === "running" && revisions.has(`${component} ${revision}`),
+  );
 }
 
 /** Secrets are looked up here, just before the start, and nowhere earlier (rule 10). */
@@ -81,7 +87,9 @@ export function runSpec(parts: Parts, component: ServingComponent): RunSpec {
     artifact: component.artifact,
     command: settings.command,
     workingDirectory: settings.workingDirectory,
-    environment: Object.fromEntries(Object.entries(settings.environment).map(([name, value]) => [name, parts.secrets.resolve(value)])),
+    environment: Object.fromEntries(
+      Object.entries(settings.environment).map(([name, value]) => [name, parts.secrets.resolve(value)]),
+    ),
     instances: settings.instances,
     ready: readyProbe(settings, component.version),
     stopTimeoutMs: settings.stopTimeoutMs,

@@ -59,8 +59,7 @@ export async function resolveRelease(
       hint: `Nothing was touched. Create it (git tag ${ref.name}) or fetch it: git fetch --tags`,
     });
   }
-  const version =
-    ref.kind === "tag" ? ref.name : derivedVersion("0.0.0", ref.name, commit.committedAtMs, commit.sha);
+  const version = ref.kind === "tag" ? ref.name : derivedVersion("0.0.0", ref.name, commit.committedAtMs, commit.sha);
   return {
     version,
     ref,
