@@ -17,7 +17,7 @@ export async function within<T>(
   const deadline = new AbortController();
   const finished = new AbortController();
   const timer = clock.sleep(ms, finished.signal).then(
-    () => deadline.abort(new DeadlinePassed(`no complete answer within ${ms} ms`)),
+    () => deadline.abort(new DeadlinePassed(`no complete answer within ${Math.round(ms)} ms`)),
     () => undefined,
   );
   const either = AbortSignal.any([signal, deadline.signal]);

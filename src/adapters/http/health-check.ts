@@ -42,19 +42,21 @@ export function httpHealthCheck(options: HealthCheckOptions): Check {
 
   async function probe(signal: AbortSignal): Promise<CheckResult> {
     const endsAtMs = clock.now() + overallMs;
-    const lastTry = (attempt: number): string | undefined => {
-      if (attempt > retries) return attempt === 1 ? "" : ` (last of ${attempt} tries)`;
-      const late = clock.now() + intervalMs >= endsAtMs;
-      return late ? ` (given up after ${attempt} tries, at the limit of ${inMs(overallMs)})` : undefined;
-    };
     for (let attempt = 1; ; attempt++) {
       const result = await askOnce(endsAtMs - clock.now(), signal);
-      const note = result.verdict.kind === "pass" ? "" : lastTry(attempt);
-      if (note !== undefined) return withNote(result, note);
+      const over = clock.now() + intervalMs >= endsAtMs;
+      if (result.verdict.kind === "pass" || over || attempt > retries)
+        return withNote(result, noteOn(attempt, options));
       await clock.sleep(intervalMs, signal);
     }
   }
   return { name, critical, probe };
+}
+
+/** Why there was no further try. */
+function noteOn(attempt: number, { retries, overallMs }: HealthCheckOptions): string {
+  if (attempt <= retries) return ` (try ${attempt} of ${retries + 1}, given up at the limit of ${inMs(overallMs)})`;
+  return attempt === 1 ? "" : ` (last of ${attempt} tries)`;
 }
 
 function asking(options: HealthCheckOptions) {

@@ -73,7 +73,8 @@ function walking(options: JourneyOptions, baseUrl: URL, places: ReadonlyMap<Prep
     if (answer.kind === "no-answer") return explained(verdictOfSilence(answer), asked);
     const found = prepared.saved(answer);
     const after = packed(before, found, answer, clock.now());
-    const clean = redactor([...secrets, ...valuesIn(before), ...valuesIn(after)]).text;
+    // Made only where something is shown: a passing step shows nothing.
+    const clean = (text: string): string => redactor([...secrets, ...valuesIn(before), ...valuesIn(after)]).text(text);
     const reason = faultOf(prepared, answer, found, (text) => clean(options.redact?.(text) ?? text));
     return reason === undefined ? after : fail(`${asked} ${reason}`);
   };
@@ -97,14 +98,13 @@ function faultOf(
   redact: (text: string) => string,
 ): string | undefined {
   const { fault } = judge(answer, redact);
-  const missing = [...found]
-    .filter(([, value]) => value === undefined)
-    .map(([name]) => `no ${step.save?.[name]} to save as ${name}`);
-  const faults = [...(fault === undefined ? [] : [fault]), ...missing];
-  if (faults.length === 0) return undefined;
+  const missing = [...found].filter(([, value]) => value === undefined);
+  if (fault === undefined && missing.length === 0) return undefined;
+  // An unexpected answer rarely has what is to be saved; saying so as well would only hide the reason.
+  const what = fault ?? missing.map(([name]) => `no ${step.save?.[name]} to save as ${name}`).join("; ");
   const body = excerpt(answer.body, 200, redact);
   const status = answer.status === step.expect.status ? `answered ${answer.status}, but ` : "";
-  return `${status}${faults.join("; ")}${body === "" ? "" : `: ${body}`}`;
+  return `${status}${what}${body === "" ? "" : `: ${body}`}`;
 }
 
 /** Tokens and sessions are secrets as well; a short saved value (an id, a flag) is not, and helps to read the detail. */

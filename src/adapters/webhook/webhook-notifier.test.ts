@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { Notification } from "../../domain/notification.ts";
 import { Secret } from "../../domain/secret.ts";
 import { bodyOf, closedPort, httpServer, httpsServer, testCertificates } from "../../testing/local-servers.ts";
-import { wallClock } from "../../testing/wall-clock.ts";
+import { realClock } from "../../testing/real-clock.ts";
 import { webhookNotifier } from "./webhook-notifier.ts";
 import { webhookSignature, webhookSignatureFault } from "./webhook-signature.ts";
 
@@ -22,7 +22,7 @@ const notification: Notification = {
   rollbackMinutesLeft: 60,
   next: "sluice status production",
 };
-const clock = wallClock();
+const clock = realClock();
 const { signal } = new AbortController();
 const secret = new Secret("WEBHOOK_SECRET", "s3cr3t-of-the-hook");
 
