@@ -58,15 +58,23 @@ export interface Ending {
 }
 
 /** How a deployment ended. Abort outranks: what a person cancelled is cancelled, unless it could not be undone. */
-export function outcomeOf({ failure, undoFailed, touched, trafficMoved }: Ending): Outcome {
+export function outcomeOf(ending: Ending): Outcome {
+  const { failure, undoFailed } = ending;
   if (failure === undefined) return "succeeded";
   if (failure.code === "CANCELLED") return undoFailed ? "quarantined" : "cancelled";
   if (undoFailed) return "rollback-failed";
-  if (failure.code === "APPROVAL_EXPIRED") return "expired";
-  if (failure.code === "SUPERSEDED") return "superseded";
-  if (failure.code === "ROLLOUT_UNDECIDED") return "undecided";
+  return outcomeByError[failure.code] ?? outcomeByReach(failure, ending);
+}
+
+const outcomeByError: Readonly<Partial<Record<ErrorCode, Outcome>>> = {
+  APPROVAL_EXPIRED: "expired",
+  SUPERSEDED: "superseded",
+  ROLLOUT_UNDECIDED: "undecided",
+};
+
+function outcomeByReach({ code }: Failure, { touched, trafficMoved }: Ending): Outcome {
   if (trafficMoved) return "rolled-back";
-  return refusals.has(failure.code) && !touched ? "refused" : "failed";
+  return refusals.has(code) && !touched ? "refused" : "failed";
 }
 
 const exitCodeByOutcome: Readonly<Record<Outcome, number>> = {

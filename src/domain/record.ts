@@ -62,8 +62,13 @@ const sourceStatus: Readonly<Record<Outcome, string>> = {
 };
 
 export function buildRecord(facts: RecordFacts): Json {
+  return asJson({ ...sourceFormat(facts), ...ours(facts), notes: [] });
+}
+
+/** The keys and values of the sources' format, verbatim. */
+function sourceFormat(facts: RecordFacts) {
   const { plan } = facts;
-  return asJson({
+  return {
     timestamp: new Date(facts.endedAtMs).toISOString(),
     deployment_id: facts.deploymentId,
     environment: facts.environment,
@@ -73,7 +78,12 @@ export function buildRecord(facts: RecordFacts): Json {
     services_deployed: facts.outcome === "succeeded" ? (plan?.settings.components.map(({ name }) => name) ?? []) : [],
     health_checks: healthWords(facts),
     rollback_available: facts.rollbackUntilMs !== null,
+  };
+}
 
+function ours(facts: RecordFacts) {
+  const { plan } = facts;
+  return {
     kind: facts.kind,
     version: facts.version,
     outcome: facts.outcome,
@@ -106,8 +116,7 @@ export function buildRecord(facts: RecordFacts): Json {
     rollback_until: facts.rollbackUntilMs === null ? null : new Date(facts.rollbackUntilMs).toISOString(),
     folder: facts.folder,
     last_event_hash: facts.events.at(-1)?.hash ?? null,
-    notes: [],
-  });
+  };
 }
 
 /** The sources' words: `healthy` and `passed`, else what was seen. */

@@ -5,7 +5,7 @@
 
 import type { TrafficLimits } from "./settings.ts";
 import type { Counters } from "./traffic.ts";
-import { fail, pass, unknown, type Verdict } from "./verdict.ts";
+import { fail, pass, unknown, type Verdict, worst } from "./verdict.ts";
 
 export interface TrafficWindow {
   readonly requests: number;
@@ -84,23 +84,30 @@ export function judgeTraffic(
   if (candidate.requests < limits.minRequests) {
     return unknown(`the candidate got ${candidate.requests} of the ${limits.minRequests} requests needed to judge it`);
   }
+  return worst([judgeErrors(candidate, stable, limits), judgeLatency(candidate, limits)]);
+}
+
+function judgeErrors(candidate: TrafficWindow, stable: TrafficWindow | undefined, limits: TrafficLimits): Verdict {
   const rate = errorRateOf(candidate);
   const seen = `${candidate.errors} of ${candidate.requests} requests failed (${percent(rate)})`;
   if (limits.errorRate !== null && rate > limits.errorRate) {
     return fail(`${seen}, over the limit of ${percent(limits.errorRate)}`);
   }
-  if (limits.errorRateRise !== null && stable !== undefined && stable.requests >= limits.minRequests) {
-    const rise = rate - errorRateOf(stable);
-    if (rise > limits.errorRateRise)
-      return fail(`${seen}, ${percent(rise)} more than the stable version at the same time`);
-  }
+  const comparable = stable !== undefined && stable.requests >= limits.minRequests;
+  if (limits.errorRateRise === null || !comparable) return pass;
+  const rise = rate - errorRateOf(stable);
+  return rise > limits.errorRateRise
+    ? fail(`${seen}, ${percent(rise)} more than the stable version at the same time`)
+    : pass;
+}
+
+function judgeLatency(candidate: TrafficWindow, limits: TrafficLimits): Verdict {
   const mean = meanLatencyMsOf(candidate);
   if (limits.meanLatencyMs !== null && mean > limits.meanLatencyMs) {
     return fail(`mean latency ${mean.toFixed(0)} ms, over the limit of ${limits.meanLatencyMs} ms`);
   }
   const p95 = quantileMsOf(candidate, 0.95);
-  if (limits.p95LatencyMs !== null && p95 > limits.p95LatencyMs) {
-    return fail(`95th percentile latency ${p95.toFixed(0)} ms, over the limit of ${limits.p95LatencyMs} ms`);
-  }
-  return pass;
+  return limits.p95LatencyMs !== null && p95 > limits.p95LatencyMs
+    ? fail(`95th percentile latency ${p95.toFixed(0)} ms, over the limit of ${limits.p95LatencyMs} ms`)
+    : pass;
 }

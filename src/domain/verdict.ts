@@ -16,3 +16,9 @@ export function worst(verdicts: readonly Verdict[]): Verdict {
     (verdicts.length > 0 ? pass : unknown("nothing was checked"))
   );
 }
+
+/** How a verdict is told. Unknown is never drawn as good. */
+export function toneOf({ kind }: Verdict): "ok" | "warn" | "bad" {
+  if (kind === "pass") return "ok";
+  return kind === "fail" ? "bad" : "warn";
+}

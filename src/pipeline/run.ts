@@ -7,12 +7,12 @@ import { humanDuration } from "../domain/duration.ts";
 import { type Failure, failureOf, SluiceError } from "../domain/errors.ts";
 import type { NewEvent } from "../domain/events.ts";
 import { asJson, type Json } from "../domain/json.ts";
-import type { Notification } from "../domain/notification.ts";
 import type { Plan } from "../domain/plan.ts";
 import { type Flow, FlowLost } from "../ports/flow.ts";
 import type { DeploymentRow } from "../ports/ledger.ts";
 import type { Parts } from "./parts.ts";
 import type { Notify, Stage, StageContext, Touches } from "./stage.ts";
+import { openTelling, type Telling } from "./telling.ts";
 import { openTraffic, type Traffic } from "./traffic.ts";
 
 interface Started {
@@ -20,14 +20,12 @@ interface Started {
   readonly intent: unknown;
 }
 
-/** The ledger may be away for a while; nothing may be done without it, and nothing is undone because of it. */
-const ledgerRetryMs = 500;
-
 export class Run {
   readonly flow: Flow;
   readonly parts: Parts;
   readonly row: DeploymentRow;
   readonly traffic: Traffic;
+  readonly #telling: Telling;
   #attempt: Attempt;
   readonly #started: Started[] = [];
   readonly #cancel = new AbortController();
@@ -43,6 +41,7 @@ export class Run {
     this.row = row;
     this.#attempt = attempt;
     this.traffic = openTraffic(parts.routers, parts.settings.rollout.unattendedMs);
+    this.#telling = openTelling(parts, row, { attempt: () => this.#attempt, lost: this.#lost.signal });
   }
 
   get attempt(): Attempt {
@@ -152,33 +151,12 @@ export class Run {
     tone: NewEvent["tone"] = "info",
     detail: Json = {},
   ): Promise<void> {
-    await this.#append({ step, phase: "progress", key, title, tone, detail });
+    await this.#telling.append({ step, phase: "progress", key, title, tone, detail });
   }
 
   /** N1: into the outbox, one row per channel that wants it. Delivery is somebody else's worry, so nothing waits for it. */
-  async notify(...[kind, text]: Parameters<Notify>): Promise<void> {
-    const { settings, clock, redactor, notifiers, ledger } = this.parts;
-    const notification: Notification = {
-      kind,
-      atMs: clock.now(),
-      project: settings.project,
-      environment: settings.environment,
-      environmentUrl: settings.url,
-      deploymentId: this.row.id,
-      version: this.row.version,
-      backup: null,
-      rollbackMinutesLeft: null,
-      ...text,
-    };
-    const clean = redactor.json(asJson(notification)) as unknown as Notification;
-    const rows = notifiers
-      .filter((notifier) => notifier.wants(clean))
-      .map((notifier) => ({
-        key: `${this.row.id}/${kind}/${notifier.name}/${text.title}`,
-        channel: notifier.name,
-        notification: clean,
-      }));
-    if (rows.length > 0) await this.#steadily(() => ledger.enqueueNotifications(rows));
+  notify(...text: Parameters<Notify>): Promise<void> {
+    return this.#telling.notify(...text);
   }
 
   /** The plan stands before anything changes: everybody who follows sees the same one. */
@@ -204,9 +182,9 @@ export class Run {
       attempt: this.#attempt,
       signal: this.signal,
       traffic: this.traffic,
-      guard: () => this.#guard(),
+      guard: this.#telling.guard,
       progress: (title, detail = {}, tone = "info") =>
-        this.#append({ step, phase: "progress", key: `p${++this.#progressCount}`, title, tone, detail }),
+        this.#telling.append({ step, phase: "progress", key: `p${++this.#progressCount}`, title, tone, detail }),
       tell: (key, title, tone, detail) => this.tell(step, key, title, tone, detail),
       notify: (kind, text) => this.notify(kind, text),
       throwIfEnded: () => this.signal.throwIfAborted(),
@@ -249,18 +227,25 @@ export class Run {
     // Several rollout steps share a name; the position tells their events apart.
     const key = String(this.#started.length);
     return this.flow.step(name, async () => {
-      await this.#guard();
+      await this.#telling.guard();
       const startedAtMs = this.parts.clock.now();
-      await this.#append({ step: name, phase: "begin", key, title: name, tone: "info", detail: {} });
+      await this.#telling.append({ step: name, phase: "begin", key, title: name, tone: "info", detail: {} });
       try {
         const output = await body(this.context(name));
         const tookMs = this.parts.clock.now() - startedAtMs;
-        await this.#append({ step: name, phase: "end", key, title: summary(output), tone: "ok", detail: { tookMs } });
+        await this.#telling.append({
+          step: name,
+          phase: "end",
+          key,
+          title: summary(output),
+          tone: "ok",
+          detail: { tookMs },
+        });
         return output;
       } catch (thrown) {
         const failure = this.#translate(thrown, name);
         const tookMs = this.parts.clock.now() - startedAtMs;
-        await this.#append({
+        await this.#telling.append({
           step: name,
           phase: "end",
           key,
@@ -289,7 +274,7 @@ export class Run {
     const givesUpAtMs = clock.now() + patienceMs;
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
       try {
-        await this.#guard();
+        await this.#telling.guard();
         await stage.undo?.(intent, ctx);
         return;
       } catch (thrown) {
@@ -297,39 +282,6 @@ export class Run {
         if (clock.now() + waitMs > givesUpAtMs) throw new SluiceError(failure);
         await ctx.progress(`could not undo ${stage.name} yet: ${failure.message}`, {}, "warn");
         await clock.sleep(waitMs, ctx.signal);
-      }
-    }
-  }
-
-  async #guard(): Promise<void> {
-    this.#lost.signal.throwIfAborted();
-    try {
-      await this.#steadily(() => this.parts.ledger.assertInCharge(this.#attempt));
-    } catch (thrown) {
-      if (thrown instanceof SluiceError && thrown.failure.code === "STALE_ATTEMPT") throw new FlowLost(thrown.message);
-      throw thrown;
-    }
-  }
-
-  async #append(event: Omit<NewEvent, "deploymentId" | "environment" | "actor">): Promise<void> {
-    const clean = this.parts.redactor.json(asJson(event)) as unknown as typeof event;
-    const full: NewEvent = { ...clean, deploymentId: this.row.id, environment: this.row.environment, actor: null };
-    try {
-      await this.#steadily(() => this.parts.ledger.append(full, this.#attempt));
-    } catch (thrown) {
-      if (thrown instanceof SluiceError && thrown.failure.code === "STALE_ATTEMPT") throw new FlowLost(thrown.message);
-      throw thrown;
-    }
-  }
-
-  async #steadily<T>(action: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await action();
-      } catch (thrown) {
-        const away = thrown instanceof SluiceError && thrown.failure.code === "LEDGER_UNREACHABLE";
-        if (!away) throw thrown;
-        await this.parts.clock.sleep(ledgerRetryMs, this.#lost.signal);
       }
     }
   }

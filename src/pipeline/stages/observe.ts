@@ -5,9 +5,9 @@ import { aggregateRound, nextObservation, startOfObservation } from "../../domai
 import type { Serving, ServingComponent } from "../../domain/serving.ts";
 import type { ObservationSettings } from "../../domain/settings.ts";
 import { judgeTraffic } from "../../domain/traffic-window.ts";
-import { worst } from "../../domain/verdict.ts";
+import { toneOf, worst } from "../../domain/verdict.ts";
 import type { Instance } from "../../ports/target.ts";
-import { drawWindows, readCounters, windowsSince } from "../reading.ts";
+import { drawWindows, type Readings, readCounters, windowsSince } from "../reading.ts";
 import type { Stage, StageContext } from "../stage.ts";
 
 interface ObserveIntent {
@@ -53,29 +53,27 @@ async function watch(intent: ObserveIntent, ctx: StageContext): Promise<Observed
   let seen = { requests: 0, errors: 0 };
   while (clock.now() < endsAtMs) {
     await clock.sleep(Math.min(observation.everyMs, endsAtMs - clock.now()), ctx.signal);
-    const windows = windowsSince(before, await readCounters(ctx), {
-      candidate: intent.candidate,
-      stable: intent.stable,
-    });
-    seen = { requests: windows.candidate.requests, errors: windows.candidate.errors };
-    const results = await probeAll(intent, ctx);
-    const round = aggregateRound(results);
-    const traffic = intent.routed ? [judgeTraffic(windows.candidate, undefined, observation.limits)] : [];
-    const verdict = worst([round.verdict, ...traffic]);
-    const { state: after, decision } = nextObservation(state, { ...round, verdict }, observation);
-    state = after;
-    const reason = verdict.kind === "pass" ? "healthy" : verdict.reason;
-    await ctx.progress(
-      reason,
-      { verdict: verdict.kind, ...drawWindows(windows) },
-      verdict.kind === "pass" ? "ok" : verdict.kind === "fail" ? "bad" : "warn",
-    );
-    await ctx.log("monitoring.log", `${verdict.kind}  ${reason}`);
-    if (decision.kind === "fail") throw failed(intent, decision.reason);
+    const round = await observeRound(intent, before, ctx);
+    seen = round.seen;
+    const next = nextObservation(state, round, observation);
+    state = next.state;
+    if (next.decision.kind === "fail") throw failed(intent, next.decision.reason);
   }
   if (observation.durationMs > 0 && state.passedRounds === 0)
     throw failed(intent, "no round of the whole watch passed");
   return { rounds: state.rounds, passedRounds: state.passedRounds, tookMs: clock.now() - startedAtMs, ...seen };
+}
+
+/** Probes and traffic together; what the routers counted is judged over the whole watch so far. */
+async function observeRound(intent: ObserveIntent, before: Readings, ctx: StageContext) {
+  const windows = windowsSince(before, await readCounters(ctx), intent);
+  const round = aggregateRound(await probeAll(intent, ctx));
+  const traffic = intent.routed ? [judgeTraffic(windows.candidate, undefined, intent.observation.limits)] : [];
+  const verdict = worst([round.verdict, ...traffic]);
+  const reason = verdict.kind === "pass" ? "healthy" : verdict.reason;
+  await ctx.progress(reason, { verdict: verdict.kind, ...drawWindows(windows) }, toneOf(verdict));
+  await ctx.log("monitoring.log", `${verdict.kind}  ${reason}`);
+  return { ...round, verdict, seen: { requests: windows.candidate.requests, errors: windows.candidate.errors } };
 }
 
 async function probeAll({ instances, version }: ObserveIntent, ctx: StageContext) {

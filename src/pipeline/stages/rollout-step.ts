@@ -9,7 +9,7 @@ import { nextMove, splitBetween, stepsFor } from "../../domain/rollout.ts";
 import type { Serving, ServingComponent } from "../../domain/serving.ts";
 import type { RolloutSettings, RolloutStep } from "../../domain/settings.ts";
 import { judgeTraffic, type TrafficWindow } from "../../domain/traffic-window.ts";
-import { worst } from "../../domain/verdict.ts";
+import { toneOf, type Verdict, worst } from "../../domain/verdict.ts";
 import type { Instance } from "../../ports/target.ts";
 import { drawWindows, readCounters, windowsSince } from "../reading.ts";
 import type { Stage, StageContext } from "../stage.ts";
@@ -104,7 +104,7 @@ async function bake(intent: RolloutIntent, ctx: StageContext): Promise<StepPasse
       verdict,
       nowMs,
     );
-    await tellRound(intent, ctx, windows, verdict.kind === "pass" ? "healthy" : verdict.reason, verdict.kind);
+    await tellRound(intent, ctx, windows, verdict);
     if (move.kind === "roll-back") throw backFrom(intent, move, windows);
     if (move.kind === "done") return passed(intent, windows, nowMs, move.undecided);
     failuresInARow = move.failuresInARow;
@@ -137,13 +137,12 @@ async function tellRound(
   { step }: RolloutIntent,
   ctx: StageContext,
   windows: { candidate: TrafficWindow; stable: TrafficWindow | undefined },
-  reason: string,
-  kind: "pass" | "fail" | "unknown",
+  verdict: Verdict,
 ): Promise<void> {
-  const detail = { percent: step.percent, verdict: kind, ...drawWindows(windows) };
-  const tone = kind === "pass" ? "ok" : kind === "fail" ? "bad" : "warn";
-  await ctx.progress(`${step.percent} %: ${reason}`, detail, tone);
-  await ctx.log("rollout.log", `${step.percent} %  ${kind}  ${reason}  ${JSON.stringify(detail)}`);
+  const reason = verdict.kind === "pass" ? "healthy" : verdict.reason;
+  const detail = { percent: step.percent, verdict: verdict.kind, ...drawWindows(windows) };
+  await ctx.progress(`${step.percent} %: ${reason}`, detail, toneOf(verdict));
+  await ctx.log("rollout.log", `${step.percent} %  ${verdict.kind}  ${reason}  ${JSON.stringify(detail)}`);
 }
 
 function passed(
