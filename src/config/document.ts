@@ -5,7 +5,7 @@
 import type { Document, Node, Pair, YAMLMap } from "yaml";
 import { isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, parseDocument } from "yaml";
 import type { Fault, Path } from "./faults.ts";
-import { ConfigurationFaults, pathText } from "./faults.ts";
+import { ConfigurationFaults, inOrder, pathText } from "./faults.ts";
 import { deepest, structureFaults } from "./structure.ts";
 
 /** A fault without its place in the file: `key` points at the key, `value` at what stands behind it. */
@@ -48,12 +48,10 @@ export function parseFile(file: string, text: string): ParsedFile {
     const { line, col } = lines.linePos(offset);
     return { file, line: Math.max(1, line), column: Math.max(1, col), path, what, fix };
   };
-  const broken = [...document.errors, ...document.warnings].slice(0, 10);
-  if (broken.length > 0) {
-    throw new ConfigurationFaults(
-      broken.map(({ pos, message, code }) => placed(pos[0], "", ...yamlFault(code, message, text, pos[0]))),
-    );
-  }
+  const broken = [...document.errors, ...document.warnings].map(({ pos, message, code }) =>
+    placed(pos[0], "", ...yamlFault(code, message, text, pos[0])),
+  );
+  if (broken.length > 0) throw new ConfigurationFaults(firstOfEachLine(broken).slice(0, 10));
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
     throw fileFault(file, "the file is empty", "write it by: sluice init");
   }
@@ -61,6 +59,10 @@ export function parseFile(file: string, text: string): ParsedFile {
   if (structure.length > 0) throw new ConfigurationFaults(structure);
   return { data: toData(document, file), ...placesOf(document, placed) };
 }
+
+/** After its first mistake on a line the parser complains about what follows from it. */
+const firstOfEachLine = (faults: readonly Fault[]): readonly Fault[] =>
+  inOrder(faults).filter(({ line }, index, all) => line !== all[index - 1]?.line);
 
 export const fileFault = (file: string, what: string, fix: string): ConfigurationFaults =>
   new ConfigurationFaults([{ file, line: 1, column: 1, path: "", what, fix }]);
@@ -72,14 +74,25 @@ function refuseHuge(file: string, text: string): void {
   }
   let tokens = 0;
   let depth = 0;
+  let aliases = 0;
+  let before = "";
   for (const token of new Lexer().lex(text)) {
     depth += deeper[token] ?? 0;
     if (depth > deepest) throw tooDeep(file);
+    // Each alias is looked for in the whole document.
+    if (isAliasToken(token, before) && ++aliases > mostAliases) throw tooManyAliases(file);
+    before = token;
     if (++tokens > mostTokens) {
       throw fileFault(file, "the file is far too long for a configuration", "take out what is no configuration");
     }
   }
 }
+
+/** The parser's mark of a scalar comes before a text, whatever the text begins with. */
+const isAliasToken = (token: string, before: string): boolean => token.startsWith("*") && before !== "\u001f";
+
+const tooManyAliases = (file: string): ConfigurationFaults =>
+  fileFault(file, "aliases stand for too much, or for themselves", "write the values out instead of using * aliases");
 
 const deeper: Readonly<Record<string, number>> = { "[": 1, "{": 1, "]": -1, "}": -1 };
 
@@ -112,11 +125,7 @@ function toData(document: Document.Parsed, file: string): unknown {
   const data = resolved(document);
   // What is written was found shallow enough in structure.ts: only aliases can still be deep.
   if (data !== undefined && levels(data, 0) <= deepest) return data;
-  throw fileFault(
-    file,
-    "aliases stand for too much, or for themselves",
-    "write the values out instead of using * aliases",
-  );
+  throw tooManyAliases(file);
 }
 
 function resolved(document: Document.Parsed): unknown {

@@ -1,7 +1,7 @@
 /** What the rules write into: faults and warnings, each at the nearest place that a person can go to. */
 import type { Finding, ParsedFile } from "./document.ts";
 import type { Path } from "./faults.ts";
-import type { ReadFile } from "./load.ts";
+import type { ReadFile } from "./read-file.ts";
 import type { CompleteEnvironment, Configuration, Written } from "./schema.ts";
 
 /** One environment as the rules see it: what it comes to, and where each of its values was written. */

@@ -164,6 +164,16 @@ describe("W3 hostile text is refused quickly:", () => {
 
   test.each([
     ["an alias bomb", bomb, "aliases stand for too much"],
+    [
+      "5,000 aliases",
+      Array.from({ length: 5000 }, (_, index) => `- *a${index}`).join("\n"),
+      "aliases stand for too much",
+    ],
+    [
+      "900 environments of 900 components",
+      `sluice: 1\nproject: a\ncomponents: {${Array.from({ length: 900 }, (_, index) => `c${index}: {command: [a], route: {port: 1}}`).join(",")}}\nenvironments: {${Array.from({ length: 900 }, (_, index) => `e${index}: {policy: basic}`).join(",")}}`,
+      "more than 50 environments",
+    ],
     ["a value that contains itself", "a: &a { b: *a }", "aliases stand for too much, or for themselves"],
     ["20,000 opening brackets", "[".repeat(20_000), "nested more than 32 levels"],
     ["20,000 opening braces", "{a: ".repeat(20_000), "nested more than 32 levels"],

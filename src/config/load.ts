@@ -8,12 +8,10 @@ import { parseFile } from "./document.ts";
 import type { Fault } from "./faults.ts";
 import { ConfigurationFaults, inOrder } from "./faults.ts";
 import { findingsOf, withKnownKeys } from "./issues.ts";
+import type { ReadFile } from "./read-file.ts";
 import { findings } from "./rules.ts";
 import type { Configuration } from "./schema.ts";
 import { ConfigurationSchema } from "./schema.ts";
-
-/** The text of a file; throws when it cannot be read. Paths are as given, relative ones relative to the project. */
-export type ReadFile = (path: string) => string;
 
 export interface LoadedConfiguration {
   readonly configuration: Configuration;

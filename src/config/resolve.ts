@@ -15,8 +15,8 @@ import type {
   NotifierSettings,
   SecretSettings,
 } from "../domain/settings.ts";
-import type { ReadFile } from "./load.ts";
 import { completeEnvironment } from "./merge.ts";
+import type { ReadFile } from "./read-file.ts";
 import { healthSettings, observationSettings, rolloutSettings, smokeSettings } from "./resolve-watch.ts";
 import type { CompleteEnvironment, Configuration } from "./schema.ts";
 import { didYouMean } from "./suggestion.ts";

@@ -4,8 +4,8 @@
  */
 import type { Finding, ParsedFile } from "./document.ts";
 import type { Layer, Rule, Rulebook, RuledEnvironment } from "./findings.ts";
-import type { ReadFile } from "./load.ts";
 import { completeEnvironment } from "./merge.ts";
+import type { ReadFile } from "./read-file.ts";
 import { approvalRules } from "./rules-approvals.ts";
 import { checkRules } from "./rules-checks.ts";
 import { namingRules } from "./rules-names.ts";

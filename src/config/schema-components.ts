@@ -100,9 +100,14 @@ const Component = z.strictObject({
 
 export const components = () =>
   key(
-    z.record(name("a component"), Component).refine((all) => Object.keys(all).length > 0, {
-      error: say("there is no component", "name at least one, with its command"),
-    }),
+    z
+      .record(name("a component"), Component)
+      .refine((all) => Object.keys(all).length > 0, {
+        error: say("there is no component", "name at least one, with its command"),
+      })
+      .refine((all) => Object.keys(all).length <= 100, {
+        error: say("there are more than 100 components", "deploy what belongs together, and split the rest"),
+      }),
     "What is deployed, by name, in the order in which it is started and shifted.",
   );
 

@@ -27,9 +27,14 @@ export const ConfigurationSchema = z
     notify: channels().default({}),
     defaults: key(WrittenEnvironment.default({}), "The same keys as an environment, laid beneath every environment."),
     environments: key(
-      z.record(name("an environment"), WrittenEnvironment).refine((all) => Object.keys(all).length > 0, {
-        error: say("there is no environment", "add one, for example staging: { policy: standard }"),
-      }),
+      z
+        .record(name("an environment"), WrittenEnvironment)
+        .refine((all) => Object.keys(all).length > 0, {
+          error: say("there is no environment", "add one, for example staging: { policy: standard }"),
+        })
+        .refine((all) => Object.keys(all).length <= 50, {
+          error: say("there are more than 50 environments", "keep the others in a file of their own"),
+        }),
       "Environments by name, and what differs in each.",
     ),
   })

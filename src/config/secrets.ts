@@ -1,7 +1,7 @@
 /** The texts of secrets, fetched where they are used and never before (K1). A missing one is named with its source, no more. */
 import { Secret } from "../domain/secret.ts";
 import type { EnvironmentSettings, SecretSettings } from "../domain/settings.ts";
-import type { ReadFile } from "./load.ts";
+import type { ReadFile } from "./read-file.ts";
 
 export interface MissingSecret {
   readonly name: string;
