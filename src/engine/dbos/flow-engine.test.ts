@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { FlowEngine } from "../../ports/flow.ts";
+import { flowContract } from "../../testing/flow-contract.ts";
+import { realClock } from "../../testing/real-clock.ts";
+import { type TestDatabase, testDatabase } from "../test-database.ts";
+import { dbosFlowEngine } from "./flow-engine.ts";
+
+const schema = "journal of tests";
+let database: TestDatabase;
+let engines = 0;
+
+beforeAll(async () => {
+  database = await testDatabase();
+});
+
+afterAll(async () => {
+  await database.remove();
+});
+
+const newEngine = (applicationVersion = "test"): FlowEngine =>
+  dbosFlowEngine({ url: database.url, executorId: `e${process.pid}-${++engines}`, applicationVersion, schema });
+
+flowContract("DBOS", async () => {
+  let current: FlowEngine | undefined;
+  return {
+    clock: realClock(),
+    async process(bodies) {
+      // One engine per process: the one before goes down, its running step goes on.
+      await current?.shutdown();
+      current = newEngine();
+      for (const [name, body] of Object.entries(bodies)) current.register(name, body);
+      await current.launch();
+      return current;
+    },
+    dispose: async () => current?.shutdown(),
+  };
+});
+
+/** The child's lines as they come; `said` resolves when one of them is `line`. */
+function runFlowProcess(id: string) {
+  const script = fileURLToPath(new URL("flow-process.ts", import.meta.url));
+  const args = [script, database.url, schema, `child-${++engines}-${process.pid}`, id];
+  const child: ChildProcess = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const lines: string[] = [];
+  const waiting = new Map<string, () => void>();
+  createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
+    lines.push(line);
+    waiting.get(line)?.();
+  });
+  const said = (line: string) =>
+    new Promise<void>((resolve) => (lines.includes(line) ? resolve() : waiting.set(line, resolve)));
+  return { child, lines, said };
+}
+
+async function successor(id: string): Promise<{ readonly engine: FlowEngine; readonly ran: string[] }> {
+  const ran: string[] = [];
+  const engine = newEngine();
+  engine.register("deploy", async (flow) => {
+    for (const step of ["backup", "migrate", "promote"]) await flow.step(step, async () => void ran.push(step));
+    return "by the successor";
+  });
+  await engine.launch();
+  await engine.takeOver(id);
+  return { engine, ran };
+}
+
+test("a flow whose process was killed goes on elsewhere; what was journalled is not run again", async () => {
+  const { child, said } = runFlowProcess("killed");
+  await said("migrate");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+
+  const { engine, ran } = await successor("killed");
+
+  expect(await engine.settled("killed")).toEqual({ kind: "finished", output: "by the successor" });
+  expect(ran).toEqual(["migrate", "promote"]);
+  await engine.shutdown();
+});
+
+test("a process that stood still while it was replaced loses the flow at its next write", async () => {
+  const { child, lines, said } = runFlowProcess("stopped");
+  await said("migrate");
+  child.kill("SIGSTOP");
+  const { engine, ran } = await successor("stopped");
+  await engine.settled("stopped");
+
+  child.kill("SIGCONT");
+  child.stdin?.write("go on\n");
+  await once(child, "exit");
+
+  expect(lines).toEqual(["launched", "backup", "migrate", "FlowLost", "FlowLost", "settled: FlowLost"]);
+  expect(ran).toEqual(["migrate", "promote"]);
+  expect(await engine.state("stopped")).toEqual({ kind: "finished", output: "by the successor" });
+  await engine.shutdown();
+});
+
+test("launching runs nobody's flows", async () => {
+  const { child, said } = runFlowProcess("left");
+  await said("migrate");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  const ran: string[] = [];
+  const engine = newEngine();
+  engine.register("deploy", (flow) => flow.step("backup", async () => void ran.push("backup")).then(() => null));
+
+  await engine.launch();
+  // Two polls of DBOS's queues.
+  await realClock().sleep(2_200);
+
+  expect(await engine.state("left")).toEqual({ kind: "running" });
+  expect(ran).toEqual([]);
+  await engine.shutdown();
+});
+
+test("a flow of another application version is refused, in words", async () => {
+  const { child, said } = runFlowProcess("versioned");
+  await said("migrate");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  const engine = newEngine("another");
+  await engine.launch();
+
+  await expect(engine.takeOver("versioned")).rejects.toMatchObject({
+    failure: { code: "ENGINE_FAILED", message: expect.stringContaining("started by version test") },
+  });
+
+  await engine.shutdown();
+});
+
+test("a process that has not launched sends messages and reads states", async () => {
+  const { child, said } = runFlowProcess("told");
+  await said("migrate");
+  const engine = newEngine();
+
+  await engine.send("told", "people", "yes", "k");
+
+  expect(await engine.state("told")).toEqual({ kind: "running" });
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  await engine.shutdown();
+});
