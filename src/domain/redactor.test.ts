@@ -79,6 +79,13 @@ test("K1 a secret within another shows the outer one; two that overlap leave not
   expect(redactor([new Secret("A", "abcdef"), new Secret("B", "defghi")]).text("<abcdefghi>")).toBe("<[A][B]>");
 });
 
+test("K1 the password of a URL is found alone as well, encoded and decoded, under its own name where it has one", () => {
+  const url = new Secret("DATABASE_URL", "postgres://app:hunt%40er22@db/shop");
+
+  expect(redactor([url]).text("for hunt%40er22 or hunt@er22")).toBe("for [DATABASE_URL] or [DATABASE_URL]");
+  expect(redactor([url, new Secret("DB_PASSWORD", "hunt@er22")]).text("for hunt@er22")).toBe("for [DB_PASSWORD]");
+});
+
 test("K1 a very short secret is replaced only where it stands alone", () => {
   const pin = redactor([new Secret("PIN", "42")]);
 

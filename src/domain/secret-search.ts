@@ -30,9 +30,8 @@ interface Form {
 
 /** Undefined where there is nothing to search for. */
 export function secretSearch(secrets: readonly Secret[]): SecretSearch | undefined {
-  const given = secrets
-    .map((secret) => ({ text: secret.reveal(), name: secret.name }))
-    .filter(({ text }) => text !== "");
+  const whole = secrets.map((secret) => ({ text: secret.reveal(), name: secret.name }));
+  const given = [...whole, ...whole.flatMap(passwordOf)].filter(({ text }) => text !== "");
   if (given.length === 0) return undefined;
   const forms = given.filter(isLong).flatMap(({ text, name }) => formsOf(text).map((form) => ({ text: form, name })));
   const words = given.filter((secret) => !isLong(secret)).sort(longestFirst);
@@ -52,6 +51,17 @@ export function secretSearch(secrets: readonly Secret[]): SecretSearch | undefin
     return undefined;
   };
   return { next, reach: Math.max(longest, words.length > 0 ? shortestAnywhere : 0) };
+}
+
+/** Tools print the password of a connection URL alone: as it stands in the URL, and decoded. */
+function passwordOf({ text, name }: Form): readonly Form[] {
+  const password = URL.parse(text)?.password ?? "";
+  if (password === "") return [];
+  try {
+    return [password, decodeURIComponent(password)].map((part) => ({ text: part, name }));
+  } catch {
+    return [{ text: password, name }];
+  }
 }
 
 const isLong = ({ text }: Form): boolean => text.length >= shortestAnywhere;
