@@ -19,8 +19,13 @@ export interface Traffic {
   shift(routes: readonly RouteSplit[], attempt: Attempt, signal: AbortSignal): Promise<void>;
   /** What is renewed from now on; also after a replay that did not shift anything itself. */
   attend(routes: readonly RouteSplit[], attempt: Attempt): void;
-  /** Renews the attendance of the last split. Does nothing where nothing is attended. */
+  /**
+   * Renews the attendance of the last split, where the router still has it: one that went back to stable by itself, or was
+   * changed by somebody, is not turned again behind the back of the checks. Does nothing where nothing is attended.
+   */
   renew(signal: AbortSignal): Promise<void>;
+  /** Throws ROUTER_DISAGREES where a router no longer has the attended split. */
+  verify(signal: AbortSignal): Promise<void>;
 }
 
 export function openTraffic(routers: ReadonlyMap<string, Router>, unattendedMs: number): Traffic {
@@ -59,7 +64,14 @@ export function openTraffic(routers: ReadonlyMap<string, Router>, unattendedMs: 
       oneAtATime(async () => {
         if (attended === undefined) return;
         const { routes, attempt } = attended;
-        for (const route of routes.filter(({ fallback }) => fallback !== null)) await put(route, attempt, signal);
+        for (const route of routes.filter(({ fallback }) => fallback !== null)) {
+          const seen = await routerOf(routers, route.component).observe(signal);
+          if (sameWeights(seen, route.split)) await put(route, attempt, signal);
+        }
+      }),
+    verify: (signal) =>
+      oneAtATime(async () => {
+        for (const route of attended?.routes ?? []) await readBack(routerOf(routers, route.component), route, signal);
       }),
   };
 }

@@ -87,6 +87,7 @@ async function bake(intent: RolloutIntent, ctx: StageContext): Promise<StepPasse
       Math.max(0, leftMs > 0 ? Math.min(rollout.checkEveryMs, leftMs) : rollout.checkEveryMs),
       ctx.signal,
     );
+    await ctx.traffic.verify(ctx.signal);
     const windows = windowsSince(before, await readCounters(ctx), intent);
     const verdict = worst([
       await healthRound(intent, ctx),
