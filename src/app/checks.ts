@@ -26,26 +26,33 @@ interface Surroundings {
   readonly clock: Clock;
   readonly databases: readonly Database[];
   readonly resolve: (value: ValueOrSecret) => string | Secret;
+  /** What others wrote is cut to a line inside a check, so secrets are taken out there and not afterwards. */
+  readonly redact: (text: string) => string;
 }
 
 export function checksFor(settings: EnvironmentSettings, around: Surroundings): Parts["checks"] {
   return {
-    instances: (instances, version) =>
-      instances.map((instance) => instanceCheck(settings, instance, version, around.clock)),
+    instances: (instances, version) => instances.map((instance) => instanceCheck(settings, instance, version, around)),
     services: (version) =>
-      settings.health.map((check) => healthCheck(check, version, around.clock, settings.smoke.maxResponseMs)),
+      settings.health.map((check) => healthCheck(check, version, around, settings.smoke.maxResponseMs)),
     smoke: (version) => smokeChecks(settings, version, around),
   };
 }
 
 /** One round of R2 is one question: a retry in here would hide the failure that the round is there to count. */
-function instanceCheck(settings: EnvironmentSettings, instance: Instance, version: string, clock: Clock): Check {
+function instanceCheck(
+  settings: EnvironmentSettings,
+  instance: Instance,
+  version: string,
+  { clock, redact }: Surroundings,
+): Check {
   const ready = settings.components.find(({ name }) => name === instance.component)?.ready;
   const { host, port } = instance.endpoint;
   return httpHealthCheck({
     name: `${instance.component} ${host}:${port}`,
     critical: true,
     clock,
+    redact,
     url: `http://${host}:${port}${ready?.path ?? "/"}`,
     expectStatus: ready?.status ?? 200,
     ...(ready?.tellsVersion ? { expectBody: { json: { version } } } : {}),
@@ -60,7 +67,7 @@ function instanceCheck(settings: EnvironmentSettings, instance: Instance, versio
 function healthCheck(
   check: HealthCheckSettings,
   version: string | null,
-  clock: Clock,
+  { clock, redact }: Surroundings,
   maxResponseMs: number | null,
 ): Check {
   const entries = Object.entries(check.body).filter(
@@ -76,6 +83,7 @@ function healthCheck(
     name: check.name,
     critical: check.critical,
     clock,
+    redact,
     url: check.url,
     expectStatus: check.status,
     expectBody: { json, ...(check.contains === null ? {} : { contains: check.contains }) },
@@ -89,7 +97,7 @@ function healthCheck(
 
 function smokeChecks(settings: EnvironmentSettings, version: string, around: Surroundings): readonly Check[] {
   const { suite, checks, journeys } = settings.smoke;
-  const declared = checksOfSuite(checks, suite).map((check) => smokeCheck(check, version, around.clock));
+  const declared = checksOfSuite(checks, suite).map((check) => smokeCheck(check, version, around));
   const walked = checksOfSuite(
     journeys.map((journey) => ({ ...journey, kind: "journey" as const })),
     suite,
@@ -98,28 +106,30 @@ function smokeChecks(settings: EnvironmentSettings, version: string, around: Sur
   return [...declared, ...databases.map((database) => databaseCheck(database, { clock: around.clock })), ...walked];
 }
 
-function smokeCheck(check: SmokeCheckSettings, version: string, clock: Clock): Check {
+function smokeCheck(check: SmokeCheckSettings, version: string, around: Surroundings): Check {
+  const { clock, redact } = around;
   switch (check.kind) {
     case "http":
-      return healthCheck(check.check, version, clock, null);
+      return healthCheck(check.check, version, around, null);
     case "tls":
-      return tlsCheck({ ...check, clock });
+      return tlsCheck({ ...check, clock, redact });
     case "https-enforced":
-      return httpsEnforcedCheck({ ...check, clock });
+      return httpsEnforcedCheck({ ...check, clock, redact });
     case "cors":
-      return corsCheck({ ...check, clock });
+      return corsCheck({ ...check, clock, redact });
     case "response-time":
-      return responseTimeCheck({ ...check, clock });
+      return responseTimeCheck({ ...check, clock, redact });
     case "tcp":
       return tcpCheck({ ...check, clock });
   }
 }
 
-function journeyOf(journey: JourneySettings, { clock, resolve }: Surroundings): Check {
+function journeyOf(journey: JourneySettings, { clock, resolve, redact }: Surroundings): Check {
   return journeyCheck({
     name: journey.name,
     critical: journey.critical,
     clock,
+    redact,
     baseUrl: journey.baseUrl,
     steps: journey.steps.map(({ name, method, path, headers, json, expect, save }) => ({
       name,

@@ -4,7 +4,6 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { builtinRouter, ensureBuiltinRouter } from "../adapters/builtin-router/adapter.ts";
 import { commandBuilder } from "../adapters/command/builder.ts";
 import { commandCiGate } from "../adapters/command/ci-gate.ts";
 import { commandMigrator } from "../adapters/command/migrator.ts";
@@ -29,6 +28,7 @@ import { checksFor } from "./checks.ts";
 import { notifiersFor } from "./notifiers.ts";
 import { readText } from "./project.ts";
 import { proofFaultFor } from "./proof.ts";
+import { routerWhenUsed } from "./router-when-used.ts";
 
 export interface Surroundings {
   readonly clock: Clock;
@@ -52,14 +52,14 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
     ledger,
     source,
     builder: commandBuilder({ source, artifactsFolder, clock, environment: {} }),
-    ciGate: ciGateFor(settings, projectFolder),
+    ciGate: ciGateFor(settings, projectFolder, secrets),
     target: processTarget({ root: settings.target.root, environment: settings.environment, clock }),
     routers: routersFor(settings, clock),
     databases,
     migrators: settings.migrations.map((migration) => migratorFor(migration, resolve)),
     backups: diskBackupStore({ folder: settings.backup.folder, name: settings.backup.folder }),
     hosts: [localHost()],
-    checks: checksFor(settings, { clock, databases, resolve }),
+    checks: checksFor(settings, { clock, databases, resolve, redact: redact.text }),
     secrets: { missing: () => missing, resolve },
     notifiers: notifiersFor(settings, resolve, clock),
     redactor: redact,
@@ -137,43 +137,25 @@ function migratorFor(settings: MigrationSettings, resolve: Resolve) {
   };
 }
 
-const ciGateFor = (settings: EnvironmentSettings, cwd: string) =>
+/** It gets the declared secrets by their names: asking a forge takes a token. */
+const ciGateFor = (settings: EnvironmentSettings, cwd: string, secrets: ReadonlyMap<string, Secret>) =>
   settings.ciCommand === null
     ? undefined
-    : commandCiGate({ argv: settings.ciCommand, cwd, timeoutMs: settings.ciTimeoutMs });
+    : commandCiGate({
+        argv: settings.ciCommand,
+        cwd,
+        timeoutMs: settings.ciTimeoutMs,
+        environment: Object.fromEntries(secrets),
+      });
 
 function routersFor(settings: EnvironmentSettings, clock: Clock): ReadonlyMap<string, Router> {
   const routed = settings.components.flatMap(({ name, route }) => (route ? [{ name, route }] : []));
-  return new Map(routed.map(({ name, route }) => [name, startedWhenUsed(settings, name, route, clock)]));
-}
-
-/** The router's process is started, or adopted, when something is first asked of it; planning alone starts it too. */
-function startedWhenUsed(
-  settings: EnvironmentSettings,
-  component: string,
-  { host, port }: { readonly host: string; readonly port: number },
-  clock: Clock,
-): Router {
-  const stateFolder = settings.router.state;
-  const router = builtinRouter({ stateFolder, route: `${settings.environment}/${component}`, host, port, clock });
-  const ready = async (signal: AbortSignal): Promise<Router> => {
-    await ensureBuiltinRouter({ stateFolder, nodePath: process.execPath, clock, signal });
-    return router;
-  };
-  return {
-    kind: router.kind,
-    fencing: router.fencing,
-    url: router.url,
-    instructions: (split) => router.instructions(split),
-    fence: async (signal) => (await ready(signal)).fence(signal),
-    claim: async (attempt, signal) => (await ready(signal)).claim(attempt, signal),
-    disown: async (reason, signal) => (await ready(signal)).disown(reason, signal),
-    shift: async (to, attempt, signal, options) => (await ready(signal)).shift(to, attempt, signal, options),
-    observe: async (signal) => (await ready(signal)).observe(signal),
-    drain: async (revision, timeoutMs, attempt, signal) =>
-      (await ready(signal)).drain(revision, timeoutMs, attempt, signal),
-    counters: async (signal) => (await ready(signal)).counters(signal),
-  };
+  return new Map(
+    routed.map(({ name, route }) => [
+      name,
+      routerWhenUsed({ stateFolder: settings.router.state, route: `${settings.environment}/${name}`, ...route, clock }),
+    ]),
+  );
 }
 
 async function hashOf(bytes: AsyncIterable<Uint8Array>): Promise<{ sha256: string; sizeBytes: number }> {
