@@ -80,7 +80,9 @@ async function inTransaction<T>(pool: pg.Pool, body: (client: pg.PoolClient) => 
 
 /** The ledger's id, where its tables are as this Sluice wants them. */
 async function readMeta(queries: Queries): Promise<string | undefined> {
-  const [found] = await queries.rows<{ readonly is: string | null }>("select to_regclass('$schema.meta')::text as is");
+  const [found] = await queries.rows<{ readonly is: string | null }>(
+    "select to_regclass($name$$schema.meta$name$)::text as is",
+  );
   if (!found?.is) return undefined;
   const [meta] = await queries.rows<{ readonly ledger_id: string; readonly version: number }>(
     "select * from $schema.meta",

@@ -1,0 +1,113 @@
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Ledger } from "../../ports/ledger.ts";
+import { ledgerContract } from "../../testing/ledger-contract.ts";
+import { executor } from "../../testing/ledger-desk.ts";
+import { realClock } from "../../testing/real-clock.ts";
+import { type TestDatabase, testDatabase } from "../test-database.ts";
+import { postgresLedger } from "./postgres-ledger.ts";
+
+let database: TestDatabase;
+let shared: Ledger;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  shared = await postgresLedger({ url: database.url });
+});
+
+afterAll(async () => {
+  await shared.close();
+  await database.remove();
+});
+
+// The database's clock is real: what passes here is real time, a few tenths of a second.
+ledgerContract("PostgreSQL", async () => ({
+  ledger: shared,
+  pass: (ms) => realClock().sleep(ms),
+  dispose: async () => undefined,
+}));
+
+async function sql(text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query(text).finally(() => client.end());
+}
+
+const deployment = {
+  id: "d",
+  project: "shop",
+  environment: "production",
+  kind: "deploy",
+  version: "v1",
+  commit: "c",
+  startedBy: "ada",
+  input: null,
+  applicationVersion: "1",
+} as const;
+
+test("processes that open an empty ledger at once find one and the same", async () => {
+  const ledgers = await Promise.all(
+    Array.from({ length: 4 }, () => postgresLedger({ url: database.url, schema: "at 'once' \"quoted\"" })),
+  );
+
+  expect(new Set(ledgers.map(({ id }) => id)).size).toBe(1);
+  expect(ledgers[0]?.id).not.toBe(shared.id);
+  for (const ledger of ledgers) await ledger.close();
+});
+
+test("a newer ledger is refused before anything is touched", async () => {
+  await (await postgresLedger({ url: database.url, schema: "newer" })).close();
+  await sql("update newer.meta set version = 99");
+
+  await expect(postgresLedger({ url: database.url, schema: "newer" })).rejects.toMatchObject({
+    failure: { code: "LEDGER_NEWER", message: expect.stringContaining("version 99") },
+  });
+});
+
+test("an unreachable ledger says so, without its password", async () => {
+  const url = "postgresql://sluice:hunter2@127.0.0.1:1/ledger";
+
+  const refusal = await postgresLedger({ url }).catch((thrown: unknown) => thrown);
+
+  expect(refusal).toMatchObject({
+    failure: { code: "LEDGER_UNREACHABLE", hint: expect.stringContaining("sluice doctor") },
+  });
+  expect(JSON.stringify(refusal)).not.toContain("hunter2");
+});
+
+test("a read-only database is named as such", async () => {
+  const ledger = await postgresLedger({ url: `${database.url}&options=-c%20default_transaction_read_only%3Don` });
+
+  await expect(ledger.createDeployment({ ...deployment })).rejects.toMatchObject({
+    failure: { code: "LEDGER_UNREACHABLE", message: expect.stringContaining("read-only") },
+  });
+
+  await ledger.close();
+});
+
+test("a lost connection is replaced, and the write that met it says LEDGER_UNREACHABLE or succeeds", async () => {
+  const ledger = await postgresLedger({ url: database.url, schema: "cut" });
+  const { id } = await ledger.createDeployment({ ...deployment });
+  await sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sluice ledger'");
+
+  const met = await ledger.beginAttempt(id, executor("e")).catch((thrown: unknown) => thrown);
+  const attempt = await ledger.beginAttempt(id, executor("e"));
+
+  expect(met instanceof Error ? met : null).toSatisfy(
+    (error) => error === null || error.failure.code === "LEDGER_UNREACHABLE",
+  );
+  await ledger.assertInCharge(attempt);
+  await ledger.close();
+});
+
+test("a rolled-back write leaves nothing behind", async () => {
+  const { id } = await shared.createDeployment({ ...deployment, environment: "rollback" });
+  const attempt = await shared.beginAttempt(id, executor("e"));
+  const badEvent = { deploymentId: id, environment: "nowhere", step: "s", phase: "end", key: "", title: "t" } as const;
+
+  await expect(shared.append({ ...badEvent, tone: "ok", actor: null, detail: null }, attempt)).rejects.toThrow();
+
+  expect(await shared.events(id, 0)).toEqual([]);
+  await shared.append({ ...badEvent, environment: "rollback", tone: "ok", actor: null, detail: null }, attempt);
+  expect((await shared.events(id, 0)).map(({ seq }) => seq)).toEqual([1]);
+});

@@ -1,0 +1,88 @@
+/** The part of the ledger contract about what is kept: what serves, notifications to send, records. */
+import { expect } from "vitest";
+import type { Notification } from "../domain/notification.ts";
+import type { AtDesk } from "./ledger-desk.ts";
+
+export function servingContract(atDesk: AtDesk): void {
+  atDesk("X6 remembers what serves and what served before", async ({ ledger, environment, begun }) => {
+    const [one, two] = [await begun(), await begun()];
+    const row = (deploymentId: string, version: string) => ({
+      environment,
+      deploymentId,
+      version,
+      commit: "3f2a9c1b22aa",
+      sinceMs: 1_763_673_600_000,
+      detail: { components: [version] },
+    });
+
+    expect(await ledger.serving(environment)).toBeUndefined();
+    await ledger.setServing(row(one.id, "v1"), one.attempt);
+    await ledger.setServing(row(two.id, "v2"), two.attempt);
+    await ledger.setServing(row(two.id, "v2"), two.attempt);
+
+    expect(await ledger.serving(environment)).toEqual(row(two.id, "v2"));
+    expect(await ledger.servingHistory(environment, 5)).toEqual([row(two.id, "v2"), row(one.id, "v1")]);
+    expect(await ledger.servingHistory(environment, 1)).toHaveLength(1);
+    await ledger.clearServing(environment, two.attempt);
+    await ledger.clearServing(environment, two.attempt);
+    expect(await ledger.serving(environment)).toBeUndefined();
+    expect(await ledger.servingHistory(environment, 5)).toEqual([row(one.id, "v1")]);
+  });
+
+  atDesk("D1 replaces a record as a whole", async ({ ledger, deployment }) => {
+    const { id } = await deployment();
+
+    await ledger.saveRecord(id, { status: "success", notes: [] });
+    await ledger.saveRecord(id, { status: "success", notes: ["late line"] });
+
+    expect(await ledger.record(id)).toEqual({ status: "success", notes: ["late line"] });
+    expect(await ledger.record("unheard-of")).toBeUndefined();
+  });
+}
+
+export function outboxContract(atDesk: AtDesk): void {
+  atDesk("N1 each notification is due until it is delivered, once per key, and again after a pause", async (desk) => {
+    const { ledger, pass, deployment } = desk;
+    const { id } = await deployment();
+    const row = (channel: string) => ({ key: `${id}:${channel}`, channel, notification: notification(id) });
+    const due = async () => (await ledger.dueNotifications(10, id)).map(({ channel }) => channel);
+
+    await ledger.enqueueNotifications([row("slack"), row("file")]);
+    await ledger.enqueueNotifications([row("slack")]);
+    expect(await due()).toEqual(["slack", "file"]);
+    await ledger.notificationDelivered(`${id}:file`);
+    await ledger.notificationFailed(`${id}:slack`, "503", 200);
+
+    expect(await due()).toEqual([]);
+    expect(await ledger.undelivered(id)).toEqual([
+      {
+        key: `${id}:slack`,
+        deploymentId: id,
+        channel: "slack",
+        notification: notification(id),
+        attempts: 1,
+        lastError: "503",
+        deliveredAtMs: null,
+      },
+    ]);
+    await pass(300);
+    expect(await due()).toEqual(["slack"]);
+    await ledger.notificationDelivered(`${id}:slack`);
+    expect(await ledger.undelivered(id)).toEqual([]);
+  });
+}
+
+const notification = (deploymentId: string): Notification => ({
+  kind: "started",
+  atMs: 1_763_673_600_000,
+  project: "shop",
+  environment: "production",
+  environmentUrl: null,
+  deploymentId,
+  version: "v1.2.0",
+  title: "Deploying v1.2.0",
+  message: "It has begun.",
+  backup: null,
+  rollbackMinutesLeft: null,
+  next: "sluice status",
+});
