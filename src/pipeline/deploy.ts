@@ -119,6 +119,13 @@ async function finishWith(
   };
   const rollout = { candidate, stable, started, routed: [...routers.keys()] };
   await run.do(promote, { becomes, rollout, keepStable: settings.rollout.keepStableMs > 0 });
+  for (const { component } of candidate) {
+    await run.notify("component-updated", {
+      title: `${component} in ${settings.environment} is ${version}`,
+      message: `${component} serves ${version} alone.`,
+      next: `sluice status ${settings.environment}`,
+    });
+  }
 }
 
 /** M3: beside the build only where every migration merely expands the schema; else the build must succeed first. */

@@ -1,5 +1,6 @@
 /** D1–D3 D7 X7 X9: the record and the files of a deployment, written once its end is known. */
 import type { Failure } from "../domain/errors.ts";
+import type { DeploymentEvent } from "../domain/events.ts";
 import { asJson } from "../domain/json.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { buildRecord, type RecordFacts } from "../domain/record.ts";
@@ -33,11 +34,25 @@ export async function writeReports(
     await ledger.saveRecord(run.row.id, record);
     const folder = run.parts.runFolder(run.row.id);
     await folder.write("deployment-record.json", `${JSON.stringify(record, null, 2)}\n`);
-    if (failure) await folder.write("failure-report.md", reportText(run, facts, failure));
+    await folder.write("deployment.log", storyText(facts.events));
+    if (failure) await folder.write(reportFile(outcome), reportText(run, facts, failure));
     await writeGuide(run, facts, ctx);
     return { servesNow: serving?.version ?? null, backup: facts.backups[0]?.id ?? null };
   });
 }
+
+/** D2: after a rollback the same facts are the incident report. */
+const reportFile = (outcome: Outcome): string =>
+  outcome === "rolled-back" || outcome === "rollback-failed" ? "incident-report.md" : "failure-report.md";
+
+/** The whole story in lines, as far as it is told when the record is written. */
+const storyText = (events: readonly DeploymentEvent[]): string =>
+  events
+    .map(
+      ({ atMs, step, phase, tone, title }) =>
+        `${new Date(atMs).toISOString()}  ${phase.padEnd(8)} ${tone.padEnd(4)} ${step}: ${title}\n`,
+    )
+    .join("");
 
 async function factsOf(
   run: Run,
