@@ -90,4 +90,19 @@ export function eventContract(atDesk: AtDesk): void {
     expect(chainHolds(audit.toReversed())).toBe(true);
     expect(await ledger.audit({ environment, limit: 1 })).toHaveLength(1);
   });
+
+  atDesk("keeps what other programs print, also what a database cannot hold", async (desk) => {
+    const { ledger, environment } = desk;
+    const { id, attempt } = await desk.begun();
+    const odd = "nul \0, half a pair \uD800, quotes \" ' \\u0000";
+
+    await ledger.append({ ...event(id, environment, "odd"), title: odd, detail: { log: odd } }, attempt);
+    await ledger.post(id, "t", { odd }, `${id}-odd`);
+
+    const kept = "nul \uFFFD, half a pair \uFFFD, quotes \" ' \\u0000";
+    const events = await ledger.events(id, 0);
+    expect(events).toMatchObject([{ title: kept, detail: { log: kept } }]);
+    expect(chainHolds(events)).toBe(true);
+    expect(await ledger.undeliveredMessages(id)).toMatchObject([{ message: { odd: kept } }]);
+  });
 }

@@ -3,7 +3,7 @@
  * find it running and adopt it; it outlives all of them until somebody stops it or finds it idle. A running server is
  * believed only when it answers on the recorded socket and names the recorded data folder: a pid file outlives its server.
  */
-import { chmodSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { SluiceError } from "../../domain/errors.ts";
 import { postgresAccount } from "./account.ts";
@@ -13,7 +13,7 @@ import { installPrograms } from "./programs.ts";
 import { makeDatabase, openSession, type Session } from "./session.ts";
 import { withStartLock } from "./start-lock.ts";
 import { prepareStateFolder, refuseNewer } from "./state-folder.ts";
-import { isAlive, pause } from "./waiting.ts";
+import { commandOf, isAlive, pause } from "./waiting.ts";
 
 export interface EmbeddedPostgres {
   readonly url: string;
@@ -61,7 +61,7 @@ export async function stopEmbeddedPostgresIfIdle(stateFolder: string): Promise<b
     await session.close();
     return false;
   }
-  await stopPostmaster(session.pid);
+  await stopServer(session.pid, location);
   return true;
 }
 
@@ -75,9 +75,9 @@ async function start(stateFolder: string): Promise<EmbeddedPostgres> {
   if (process.platform === "win32") throw notHere();
   const account = postgresAccount();
   await stopUnreachable(stateFolder);
-  // Its account passes through the state folder; what is private in there has its own mode.
   const programs = installPrograms(account, join(stateFolder, "programs"));
   const location = prepareLocation(stateFolder, account);
+  // Its account passes through here; the data folder below is private.
   chmodSync(location.folder, 0o755);
   const logFile = join(stateFolder, "postgres.log");
   await makeCluster(programs, location, account, logFile);
@@ -101,23 +101,18 @@ async function startWithRetries(attempt: () => Promise<number>): Promise<number>
 }
 
 /**
- * A server may live whose socket we cannot see: still starting, or its socket folder was cleaned away. Waits for the
- * first, stops the second; a pid file left by a dead one is PostgreSQL's own business.
+ * A server may live whose socket we cannot see: still starting, or its socket folder was cleaned away. It is stopped. Where
+ * its pid belongs to another program by now (after a reboot), PostgreSQL would refuse to start: the file goes. A file whose
+ * pid is dead is PostgreSQL's own business.
  */
 async function stopUnreachable(stateFolder: string): Promise<void> {
   const location = recordedLocation(stateFolder);
   const file = location && readPidFile(location.dataFolder);
-  if (!file || !isAlive(file.pid) || !(await isServerOf(file.pid, location))) return;
-  await stopPostmaster(file.pid);
-}
-
-/** Pids are used again: is this one a server of this very data folder? */
-async function isServerOf(pid: number, location: Location): Promise<boolean> {
-  const { execFile } = await import("node:child_process");
-  const command = await new Promise<string>((resolve) =>
-    execFile("ps", ["-ww", "-o", "command=", "-p", String(pid)], (_error, stdout) => resolve(stdout)),
-  );
-  return command.includes(location.dataFolder);
+  if (!file || !isAlive(file.pid)) return;
+  const command = commandOf(file.pid);
+  if (command === undefined) return;
+  if (command.includes(location.dataFolder)) await stopPostmaster(file.pid);
+  else rmSync(join(location.dataFolder, "postmaster.pid"), { force: true });
 }
 
 function handle(location: Location, session: Session, started: boolean): EmbeddedPostgres {
@@ -129,9 +124,14 @@ function handle(location: Location, session: Session, started: boolean): Embedde
     release: session.close,
     async stop() {
       await session.close();
-      await stopPostmaster(session.pid);
+      await stopServer(session.pid, location);
     },
   };
+}
+
+async function stopServer(pid: number, location: Location): Promise<void> {
+  await stopPostmaster(pid);
+  rmSync(location.socketFolder, { recursive: true, force: true });
 }
 
 const notHere = (): SluiceError =>

@@ -56,6 +56,7 @@ export async function openSession(location: Location): Promise<Session | undefin
 /** Makes the database that Sluice's tables live in, once. */
 export async function makeDatabase(location: Location, name: string): Promise<void> {
   const client = new pg.Client({ connectionString: urlOf(location, "postgres"), connectionTimeoutMillis: 5_000 });
+  client.on("error", () => undefined);
   await client.connect();
   try {
     const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [name]);

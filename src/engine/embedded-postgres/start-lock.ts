@@ -2,7 +2,7 @@
  * One process at a time prepares or starts the database of a state folder. The lock is a file holding its owner's pid; a
  * dead owner's file is removed. It only saves work and log noise: PostgreSQL's own postmaster.pid keeps a second server out.
  */
-import { readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { isAlive, poll } from "./waiting.ts";
 
 /** Longer than any start takes; an older file is left over, whatever its pid is used for today. */
@@ -13,7 +13,7 @@ export async function withStartLock<T>(file: string, body: () => Promise<T>): Pr
   try {
     return await body();
   } finally {
-    unlinkSync(file);
+    rmSync(file, { force: true });
   }
 }
 

@@ -1,4 +1,6 @@
 /** Waiting for another process, in small steps and never for ever. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 
 export interface PollOptions {
   readonly everyMs: number;
@@ -24,5 +26,15 @@ export function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** The command line of a live process; undefined where the system does not tell. */
+export function commandOf(pid: number): string | undefined {
+  try {
+    if (process.platform === "linux") return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    return execFileSync("ps", ["-ww", "-o", "command=", "-p", String(pid)], { encoding: "utf8" });
+  } catch {
+    return undefined;
   }
 }

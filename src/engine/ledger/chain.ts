@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { ApprovalVote } from "../../domain/approval.ts";
 import { canonicalEvent, type DeploymentEvent, type NewEvent } from "../../domain/events.ts";
 import { asJson, type Json } from "../../domain/json.ts";
+import { storable } from "./storable.ts";
 
 /** The end of a chain so far: of one deployment, or of one environment's events without a deployment. */
 export interface ChainEnd {
@@ -14,9 +15,8 @@ export interface ChainEnd {
 export const emptyChain: ChainEnd = { seq: 0, hash: "" };
 
 export function chained(event: NewEvent, attempt: number, atMs: number, end: ChainEnd): DeploymentEvent {
-  // Through JSON, so that the hash covers exactly what a store gives back.
-  const detail = JSON.parse(JSON.stringify(event.detail ?? null)) as Json;
-  const facts = { ...event, detail, seq: end.seq + 1, attempt, atMs };
+  // The hash covers exactly what a store gives back.
+  const facts = { ...storable(event), seq: end.seq + 1, attempt, atMs };
   return { ...facts, hash: createHash("sha256").update(end.hash).update(canonicalEvent(facts)).digest("hex") };
 }
 

@@ -63,17 +63,21 @@ export async function openDatabase(url: string, schemaName: string): Promise<Led
 async function inTransaction<T>(pool: pg.Pool, body: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await inOurWords(() => pool.connect());
   let broken: Error | undefined;
+  // A connection cut between two queries says so by an event, which would end the process if nobody listened.
+  const onCut = (error: Error) => {
+    broken = error;
+  };
+  client.on("error", onCut);
   try {
     await inOurWords(() => client.query("begin"));
     const result = await body(client);
     await inOurWords(() => client.query("commit"));
     return result;
   } catch (error) {
-    await client.query("rollback").catch((failed: Error) => {
-      broken = failed;
-    });
+    await client.query("rollback").catch(onCut);
     throw error;
   } finally {
+    client.off("error", onCut);
     client.release(broken);
   }
 }

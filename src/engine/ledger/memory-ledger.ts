@@ -9,6 +9,7 @@ import { type Ledger, type LockRow, peopleTopic, type ServingRow } from "../../p
 import { cancelEvent, lockEvent, voteEvent, voteKey } from "./chain.ts";
 import { type MemoryStore, memoryStore, type StoredServing, visible } from "./memory-store.ts";
 import { outcomeLatched } from "./refusals.ts";
+import { storable } from "./storable.ts";
 
 /** @param options.now the ledger's clock, milliseconds. */
 export function memoryLedger(options: { readonly now: () => number; readonly id?: string }): Ledger {
@@ -25,7 +26,7 @@ export function memoryLedger(options: { readonly now: () => number; readonly id?
     ...memoryOutbox(store),
     async saveRecord(deploymentId, record) {
       store.find(deploymentId);
-      store.records.set(deploymentId, structuredClone(record));
+      store.records.set(deploymentId, storable(record));
     },
     record: async (deploymentId) => structuredClone(store.records.get(deploymentId)),
     close: async () => undefined,
@@ -42,7 +43,7 @@ function memoryDeployments(store: MemoryStore): Part<"createDeployment" | "deplo
       const id = firstFreeId(given.id, (candidate) => store.deployments.has(candidate));
       store.environment(given.environment);
       store.deployments.set(id, {
-        ...structuredClone(given),
+        ...storable(given),
         id,
         createdAtMs: store.now(),
         state: "running",
@@ -170,7 +171,7 @@ function memoryPeople(
 ): Part<"recordApproval" | "approvals" | "post" | "requestCancel" | "undeliveredMessages" | "markDelivered"> {
   const post = (deploymentId: string, topic: string, message: unknown, key: string) => {
     if (store.messages.has(key)) return;
-    store.messages.set(key, { key, deploymentId, topic, message: asJson(structuredClone(message)), delivered: false });
+    store.messages.set(key, { key, deploymentId, topic, message: storable(asJson(message)), delivered: false });
   };
   return {
     async recordApproval(id, vote) {
@@ -268,7 +269,7 @@ function memoryOutbox(
     async enqueueNotifications(rows) {
       for (const row of rows.filter(({ key }) => !store.outbox.has(key))) {
         const fresh = { attempts: 0, lastError: null, deliveredAtMs: null, nextAttemptAtMs: 0 };
-        store.outbox.set(row.key, { ...structuredClone(row), ...fresh, deploymentId: row.notification.deploymentId });
+        store.outbox.set(row.key, { ...storable(row), ...fresh, deploymentId: row.notification.deploymentId });
       }
     },
     async dueNotifications(limit, deploymentId) {

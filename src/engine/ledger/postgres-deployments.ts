@@ -5,6 +5,7 @@ import type { Outcome } from "../../domain/outcome.ts";
 import type { DeploymentRow, ExecutorRow, Ledger } from "../../ports/ledger.ts";
 import type { LedgerDatabase, Queries } from "./database.ts";
 import { deploymentUnknown, outcomeLatched, staleAttempt } from "./refusals.ts";
+import { jsonText } from "./storable.ts";
 
 type DeploymentsPart = Pick<
   Ledger,
@@ -43,7 +44,7 @@ export function postgresDeployments(db: LedgerDatabase): DeploymentsPart {
           `insert into $schema.deployments
              (id, project, environment, kind, version, commit, started_by, input, application_version)
            values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${columns}`,
-          [...values, JSON.stringify(row.input), row.applicationVersion],
+          [...values, jsonText(row.input), row.applicationVersion],
         );
         return created as DeploymentRow;
       });
@@ -159,7 +160,7 @@ async function beginAttempt(
   await tx.rows(
     `update $schema.deployments set attempt = $2, executor = $3, heartbeat_at_ms = $schema.now_ms(), lease_ms = $4
      where id = $1`,
-    [id, n, JSON.stringify({ id: executor.id, host: executor.host, pid: executor.pid }), defaultLeaseMs],
+    [id, n, jsonText({ id: executor.id, host: executor.host, pid: executor.pid }), defaultLeaseMs],
   );
   await tx.rows("update $schema.locks set attempt = $2 where deployment_id = $1 and kind = 'deployment'", [id, n]);
   return { ledgerId, n, deploymentId: id };

@@ -1,11 +1,11 @@
 /** Events, votes and messages, in SQL. */
 import type { Approval } from "../../domain/approval.ts";
 import type { DeploymentEvent, NewEvent } from "../../domain/events.ts";
-import { asJson } from "../../domain/json.ts";
 import { type Ledger, peopleTopic } from "../../ports/ledger.ts";
 import { type ChainEnd, cancelEvent, chained, voteEvent, voteKey } from "./chain.ts";
 import type { LedgerDatabase, Queries } from "./database.ts";
 import { type DeploymentFacts, lockDeployment, lockEnvironment, takeCharge } from "./postgres-deployments.ts";
+import { jsonText } from "./storable.ts";
 
 const columns = `deployment_id as "deploymentId", environment, seq, attempt, at_ms as "atMs", step, phase, key, title, tone,
   actor, detail, hash`;
@@ -85,7 +85,7 @@ async function insertEvent(
      on conflict (deployment_id, step, attempt, phase, key, environment) do nothing returning seq`,
     [
       ...[e.deploymentId, e.environment, e.seq, e.attempt, e.atMs, e.step, e.phase, e.key, e.title, e.tone, e.actor],
-      ...[JSON.stringify(e.detail), e.hash],
+      ...[jsonText(e.detail), e.hash],
     ],
   );
   if (inserted.length === 0) return undefined;
@@ -107,7 +107,7 @@ export function postgresPeople(db: LedgerDatabase): PeoplePart {
         const [made] = await tx.rows<{ readonly atMs: number }>(
           `insert into $schema.approvals (deployment_id, key, vote) values ($1, $2, $3)
            on conflict do nothing returning at_ms as "atMs"`,
-          [id, key, JSON.stringify(vote)],
+          [id, key, jsonText(vote)],
         );
         if (made) {
           await appendToDeployment(tx, voteEvent(id, row.environment, vote), 0, row);
@@ -149,7 +149,7 @@ export function postgresPeople(db: LedgerDatabase): PeoplePart {
 async function post(tx: Queries, id: string, topic: string, message: unknown, key: string): Promise<void> {
   await tx.rows(
     `insert into $schema.messages (key, deployment_id, topic, message) values ($1, $2, $3, $4) on conflict do nothing`,
-    [key, id, topic, JSON.stringify(asJson(message))],
+    [key, id, topic, jsonText(message)],
   );
 }
 

@@ -9,6 +9,7 @@ import { type LedgerDatabase, openDatabase } from "./database.ts";
 import { postgresDeployments } from "./postgres-deployments.ts";
 import { postgresEvents, postgresPeople } from "./postgres-events.ts";
 import { postgresLocks, postgresServing } from "./postgres-locks.ts";
+import { jsonText } from "./storable.ts";
 
 /** Opens the ledger, making or updating its tables. Throws LEDGER_UNREACHABLE or LEDGER_NEWER. */
 export async function postgresLedger(options: { readonly url: string; readonly schema?: string }): Promise<Ledger> {
@@ -43,7 +44,7 @@ function postgresOutbox(db: LedgerDatabase): OutboxPart {
          select key, notification->>'deploymentId', channel, notification
          from jsonb_to_recordset($1) as given (key text, channel text, notification jsonb)
          on conflict do nothing`,
-        [JSON.stringify(rows)],
+        [jsonText(rows)],
       );
     },
     dueNotifications: (limit, deploymentId) =>
@@ -81,7 +82,7 @@ function postgresRecords(db: LedgerDatabase): Pick<Ledger, "saveRecord" | "recor
       await db.rows(
         `insert into $schema.records (deployment_id, record) values ($1, $2)
          on conflict (deployment_id) do update set record = $2, saved_at_ms = $schema.now_ms()`,
-        [deploymentId, JSON.stringify(record)],
+        [deploymentId, jsonText(record)],
       );
     },
     record: async (deploymentId) =>

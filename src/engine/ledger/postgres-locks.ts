@@ -6,6 +6,7 @@ import { lockEvent } from "./chain.ts";
 import type { LedgerDatabase, Queries } from "./database.ts";
 import { lockEnvironment, nextNumber, takeCharge } from "./postgres-deployments.ts";
 import { appendToEnvironment } from "./postgres-events.ts";
+import { jsonText } from "./storable.ts";
 
 type LocksPart = Pick<Ledger, "acquireLock" | "acquireManualLock" | "releaseLock" | "forceUnlock" | "lock" | "locks">;
 
@@ -126,13 +127,13 @@ export function postgresServing(db: LedgerDatabase): ServingPart {
         // A repeated step says the same again: the row is brought up to date, not doubled.
         const [same] = await tx.rows<{ readonly id: number }>(
           `update $schema.serving set detail = $4, commit = $5 where id = $1 and deployment_id = $2 and version = $3 returning id`,
-          [before, deploymentId, version, JSON.stringify(detail), commit],
+          [before, deploymentId, version, jsonText(detail), commit],
         );
         if (same) return;
         const [made] = await tx.rows<{ readonly id: number }>(
           `insert into $schema.serving (environment, deployment_id, version, commit, since_ms, detail)
            values ($1, $2, $3, $4, $5, $6) returning id`,
-          [environment, deploymentId, version, commit, sinceMs, JSON.stringify(detail)],
+          [environment, deploymentId, version, commit, sinceMs, jsonText(detail)],
         );
         await tx.rows("update $schema.environments set serving_id = $2 where name = $1", [environment, made?.id]);
       });
