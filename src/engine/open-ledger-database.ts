@@ -8,6 +8,8 @@ export interface LedgerDatabase {
   readonly url: string;
   /** Sluice's own PostgreSQL, on this machine's disk. */
   readonly embedded: boolean;
+  /** Starts an embedded database again where it died; the URL stays. A few milliseconds where it runs. */
+  ensure(): Promise<void>;
   /** At the process's end, when its connections are closed: stops an embedded database that nobody else uses. */
   close(): Promise<void>;
 }
@@ -17,14 +19,21 @@ export async function openLedgerDatabase(options: {
   readonly url?: string | undefined;
   readonly stateFolder: string;
 }): Promise<LedgerDatabase> {
-  if (options.url !== undefined) return { url: options.url, embedded: false, close: async () => undefined };
-  const server = await openEmbeddedPostgres({ stateFolder: options.stateFolder });
+  const { url, stateFolder } = options;
+  const nothing = async () => undefined;
+  if (url !== undefined) return { url, embedded: false, ensure: nothing, close: nothing };
+  let server = await openEmbeddedPostgres({ stateFolder });
   return {
     url: server.url,
     embedded: true,
+    async ensure() {
+      const before = server;
+      server = await openEmbeddedPostgres({ stateFolder });
+      await before.release();
+    },
     async close() {
       await server.release();
-      await stopEmbeddedPostgresIfIdle(options.stateFolder);
+      await stopEmbeddedPostgresIfIdle(stateFolder);
     },
   };
 }

@@ -7,6 +7,7 @@ import { openEmbeddedPostgres } from "./embedded-postgres/open.ts";
 export interface TestDatabase {
   readonly url: string;
   readonly stateFolder: string;
+  readonly pid: number;
   readonly remove: () => Promise<void>;
 }
 
@@ -18,8 +19,11 @@ export async function testDatabase(): Promise<TestDatabase> {
   return {
     url: server.url,
     stateFolder,
+    pid: server.pid,
     async remove() {
-      await server.stop();
+      // A test may have killed it and started another one.
+      await server.release();
+      await (await openEmbeddedPostgres({ stateFolder })).stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -28,6 +28,9 @@ export interface Message {
 /** DBOS hands messages out in the order of their millisecond: a send lasts longer than one. */
 const sendSpacingMs = 2;
 
+/** Between two looks at a database that is away. */
+const outagePauseMs = 500;
+
 export type JournalConnection = ReturnType<typeof journalConnection>;
 
 export function journalConnection(options: JournalOptions) {
@@ -37,6 +40,7 @@ export function journalConnection(options: JournalOptions) {
     where workflow_uuid = $1 and status = 'PENDING' and executor_id = $2`;
   const logger = loggerOf(options);
   let made: Promise<DBOSClient> | undefined;
+  let closed = false;
   const client = () => {
     made ??= DBOSClient.create({
       systemDatabaseUrl: options.url,
@@ -53,8 +57,18 @@ export function journalConnection(options: JournalOptions) {
     logger,
     client,
     status: async (id: string): Promise<WorkflowStatus | undefined> => (await client()).getWorkflow(id),
-    /** Does the journal name this process as the one that runs the flow? */
-    owns: async (id: string) => (await pool.query(ownedQuery, [id, options.executorId])).rowCount === 1,
+    /** Does the journal name this process as the one that runs the flow? Waits for a database that is away. */
+    async owns(id: string): Promise<boolean> {
+      while (!closed) {
+        try {
+          return (await pool.query(ownedQuery, [id, options.executorId])).rowCount === 1;
+        } catch (error) {
+          options.onWarning?.(`Who runs ${id} cannot be read: ${(error as Error).message}`);
+          await pause(outagePauseMs);
+        }
+      }
+      return false;
+    },
     async send(id: string, topic: string, message: Json, key: string): Promise<void> {
       try {
         await (await client()).send(id, { message } satisfies Message, topic, key);
@@ -67,6 +81,7 @@ export function journalConnection(options: JournalOptions) {
       return (await (await client()).getEvent<Json>(id, key, { timeoutSeconds: 0 })) ?? undefined;
     },
     async close(): Promise<void> {
+      closed = true;
       await (await made)?.destroy();
       await pool.end();
     },

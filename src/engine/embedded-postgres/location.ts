@@ -6,17 +6,17 @@ import { createHash } from "node:crypto";
 import {
   chownSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   realpathSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Account, reachable } from "./account.ts";
+import { type Account, makePrivateFolder, reachable } from "./account.ts";
 import { rootFolder } from "./programs.ts";
 
 export interface Location {
@@ -46,13 +46,13 @@ export function recordedLocation(stateFolder: string): Location | undefined {
   }
 }
 
-/** A fresh socket folder for the next start, and the data folder of the starts before. Recorded before it returns. */
+/** Where the next start puts things: as before, so that processes that know the URL find the server again. Recorded. */
 export function prepareLocation(stateFolder: string, account: Account | undefined): Location {
-  const before = recordedLocation(stateFolder);
-  if (before) rmSync(before.socketFolder, { recursive: true, force: true });
+  const before = recordedLocation(stateFolder)?.socketFolder;
   const folder = databaseFolder(stateFolder, account);
   mkdirSync(folder, { recursive: true, mode: 0o755 });
-  const location = { folder, dataFolder: join(folder, "data"), socketFolder: makeSocketFolder(account) };
+  const socketFolder = before !== undefined && claimAgain(before, account) ? before : makeSocketFolder(account);
+  const location = { folder, dataFolder: join(folder, "data"), socketFolder };
   const writing = `${recordFile(stateFolder)}.${process.pid}`;
   writeFileSync(writing, `${JSON.stringify(location, null, 2)}\n`);
   renameSync(writing, recordFile(stateFolder));
@@ -72,4 +72,15 @@ function makeSocketFolder(account: Account | undefined): string {
   const folder = mkdtempSync(join(base, "sluice-"));
   if (account) chownSync(folder, account.uid, account.gid);
   return folder;
+}
+
+/** Is the folder still ours alone? Made again where it was cleaned away; false where somebody else took its name. */
+function claimAgain(folder: string, account: Account | undefined): boolean {
+  try {
+    if (!existsSync(folder)) makePrivateFolder(folder, account);
+    const { uid, mode } = lstatSync(folder);
+    return uid === (account?.uid ?? process.getuid?.()) && (mode & 0o170777) === 0o040700;
+  } catch {
+    return false;
+  }
 }

@@ -131,7 +131,7 @@ test("comes back with every row after kill -9 of the server", async () => {
 
   const again = await openEmbeddedPostgres({ stateFolder });
 
-  expect(again).toMatchObject({ started: true, dataFolder: server.dataFolder });
+  expect(again).toMatchObject({ started: true, dataFolder: server.dataFolder, url: server.url });
   expect(await query(again.url, "select answer from kept")).toEqual([{ answer: 42 }]);
   await again.release();
 });
@@ -179,7 +179,7 @@ test("a server whose socket was cleaned away is replaced", async () => {
 
   const again = await openEmbeddedPostgres({ stateFolder });
 
-  expect(again.started).toBe(true);
+  expect(again).toMatchObject({ started: true, url: server.url });
   expect(isAlive(server.pid)).toBe(false);
   await again.release();
 });
