@@ -20,6 +20,7 @@ import { observe } from "./stages/observe.ts";
 import { type MadePlan, planning, refuseBlocked } from "./stages/plan.ts";
 import { preflight } from "./stages/preflight.ts";
 import { promote } from "./stages/promote.ts";
+import { retire } from "./stages/retire.ts";
 import { rolloutStep, routesAt } from "./stages/rollout-step.ts";
 import { saveConfiguration } from "./stages/save-configuration.ts";
 import { smoke } from "./stages/smoke.ts";
@@ -118,7 +119,9 @@ async function finishWith(
     components: candidate,
   };
   const rollout = { candidate, stable, started, routed: [...routers.keys()] };
-  await run.do(promote, { becomes, rollout, keepStable: settings.rollout.keepStableMs > 0 });
+  await run.do(promote, { becomes, rollout });
+  run.passPointOfNoReturn();
+  await run.do(retire, { serves: becomes, stable, keepStable: settings.rollout.keepStableMs > 0 });
   for (const { component } of candidate) {
     await run.notify("component-updated", {
       title: `${component} in ${settings.environment} is ${version}`,

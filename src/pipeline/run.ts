@@ -71,6 +71,15 @@ export class Run {
     return this.#lost.signal;
   }
 
+  /**
+   * The new version is the stable one, and the one before may be gone in a moment: nothing may be undone from here on, and a
+   * cancel comes too late.
+   */
+  passPointOfNoReturn(): void {
+    this.#started.length = 0;
+    this.#undoing = true;
+  }
+
   /** While undoing, a cancel changes nothing any more; only losing the flow stops it. */
   get signal(): AbortSignal {
     return this.#undoing ? this.#lost.signal : AbortSignal.any([this.#cancel.signal, this.#lost.signal]);

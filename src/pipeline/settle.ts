@@ -70,19 +70,18 @@ async function undo(run: Run, failure: Failure): Promise<readonly Failure[]> {
 /** X2: "rolled back" is only said of a version that was asked and answered well. */
 async function verifyStable(run: Run): Promise<Failure | undefined> {
   try {
-    return await run
-      .record("verify stable", async (ctx) => {
-        const serving = await servingNow(run.parts);
-        if (serving === null) return undefined as unknown as Failure;
-        const { verdict } = await runSmoke(ctx, serving.version, run.parts.settings.smoke.timeoutMs, "rollback.log");
-        if (verdict.kind === "pass") {
-          await ctx.progress(`${serving.version} answers well again`, { verified: true }, "ok");
-          return undefined as unknown as Failure;
-        }
-        await ctx.progress(`${serving.version} does not answer well: ${verdict.reason}`, {}, "bad");
-        return stableUnhealthy(serving, verdict.reason, run);
-      })
-      .then((found) => found ?? undefined);
+    const found = await run.record("verify stable", async (ctx): Promise<Failure | null> => {
+      const serving = await servingNow(run.parts);
+      if (serving === null) return null;
+      const { verdict } = await runSmoke(ctx, serving.version, run.parts.settings.smoke.timeoutMs, "rollback.log");
+      if (verdict.kind === "pass") {
+        await ctx.progress(`${serving.version} answers well again`, { verified: true }, "ok");
+        return null;
+      }
+      await ctx.progress(`${serving.version} does not answer well: ${verdict.reason}`, {}, "bad");
+      return stableUnhealthy(serving, verdict.reason, run);
+    });
+    return found ?? undefined;
   } catch (thrown) {
     if (thrown instanceof FlowLost) throw thrown;
     return failureOf(thrown, "verify stable");

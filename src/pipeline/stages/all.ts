@@ -7,6 +7,7 @@ import { lock } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 import { observe } from "./observe.ts";
 import { promote } from "./promote.ts";
+import { retire } from "./retire.ts";
 import { rolloutStep } from "./rollout-step.ts";
 import { smoke } from "./smoke.ts";
 import { startCandidate } from "./start-candidate.ts";
@@ -25,4 +26,5 @@ export const lastStages = (): readonly AnyStage[] => [
   smoke,
   observe,
   promote,
+  retire,
 ];

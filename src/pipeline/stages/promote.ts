@@ -1,30 +1,21 @@
-/** The candidate becomes the stable version. From here on there is nothing to undo: going back is a rollback of its own. */
+/** The candidate becomes the stable version. Once this is done there is nothing to undo: going back is a rollback of its own. */
 import { asJson } from "../../domain/json.ts";
 import type { Serving } from "../../domain/serving.ts";
 import type { Stage } from "../stage.ts";
 import { type RolloutIntent, routesAt } from "./rollout-step.ts";
-import { retire } from "./start-candidate.ts";
 
-interface PromoteIntent {
+export interface PromoteIntent {
   readonly becomes: Serving;
   readonly rollout: Pick<RolloutIntent, "candidate" | "stable" | "started" | "routed">;
-  readonly keepStable: boolean;
 }
 
-export const promote: Stage<PromoteIntent, PromoteIntent, { version: string; retired: readonly string[] }> = {
+export const promote: Stage<PromoteIntent, PromoteIntent, { version: string }> = {
   name: "promote",
   touches: "workload",
-  plan: ({ release, serving, settings }) => [
-    `${release.version} becomes the stable version`,
-    ...(serving === undefined
-      ? []
-      : settings.rollout.keepStableMs > 0
-        ? [`${serving.version} keeps running without traffic for a quick way back, until the next deployment`]
-        : [`drain and stop ${serving.version}; its artifact stays`]),
-  ],
-  expectedMs: () => 2_000,
+  plan: ({ release }) => [`${release.version} becomes the stable version`],
+  expectedMs: () => 500,
   prepare: (intent) => intent,
-  async run({ becomes, rollout, keepStable }, ctx) {
+  async run({ becomes, rollout }, ctx) {
     await ctx.guard();
     // Without a fallback: from now on an unattended router must not leave the version that was found good.
     const routes = routesAt({ ...rollout, stable: null }, 100);
@@ -40,16 +31,7 @@ export const promote: Stage<PromoteIntent, PromoteIntent, { version: string; ret
       },
       ctx.attempt,
     );
-    const kept = new Set(becomes.components.map(({ revision }) => revision));
-    if (keepStable) for (const { revision } of rollout.stable?.components ?? []) kept.add(revision);
-    const retired: string[] = [];
-    for (const instance of await ctx.parts.target.observe(ctx.signal)) {
-      if (instance.state !== "running" || kept.has(instance.revision)) continue;
-      await retire(ctx.parts, instance.component, instance.revision, ctx);
-      retired.push(`${instance.component} ${instance.version}`);
-    }
-    return { version: becomes.version, retired };
+    return { version: becomes.version };
   },
-  summary: ({ version, retired }) =>
-    retired.length > 0 ? `${version} serves; stopped ${retired.join(", ")}` : `${version} serves`,
+  summary: ({ version }) => `${version} is the stable version`,
 };

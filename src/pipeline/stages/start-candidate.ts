@@ -1,10 +1,10 @@
 /** R4 R5: the candidate starts beside the stable version, in declared order, and is ready before it gets a request. */
 import type { Serving, ServingComponent } from "../../domain/serving.ts";
 import type { ComponentSettings } from "../../domain/settings.ts";
-import type { RevisionId } from "../../domain/traffic.ts";
 import type { Instance, RunSpec } from "../../ports/target.ts";
 import type { Parts } from "../parts.ts";
 import type { Stage } from "../stage.ts";
+import { drainAndStop } from "./retire.ts";
 
 interface StartIntent {
   /** In the order in which they are started. */
@@ -44,29 +44,11 @@ export const startCandidate: Stage<StartIntent, StartIntent, Started> = {
     const kept = new Set(stable?.components.map(({ revision }) => revision));
     for (const { component, revision } of [...candidate].reverse()) {
       if (kept.has(revision)) continue;
-      await retire(ctx.parts, component, revision, ctx);
+      await drainAndStop(component, revision, ctx);
     }
   },
   summary: ({ candidate }) => `${candidate.length} instance${candidate.length === 1 ? "" : "s"} ready`,
 };
-
-/** Drain, then stop: in this order no request is lost (R4). */
-export async function retire(
-  parts: Parts,
-  component: string,
-  revision: RevisionId,
-  ctx: {
-    readonly attempt: Parameters<Parts["target"]["stop"]>[2];
-    readonly signal: AbortSignal;
-    readonly guard: () => Promise<void>;
-  },
-): Promise<void> {
-  await ctx.guard();
-  const router = parts.routers.get(component);
-  if (router) await router.drain(revision, parts.settings.rollout.drainTimeoutMs, ctx.attempt, ctx.signal);
-  await ctx.guard();
-  await parts.target.stop(component, revision, ctx.attempt, ctx.signal);
-}
 
 async function runningOf(parts: Parts, stable: Serving | null, signal: AbortSignal): Promise<readonly Instance[]> {
   if (stable === null) return [];
