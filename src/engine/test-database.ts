@@ -7,7 +7,6 @@ import { openEmbeddedPostgres } from "./embedded-postgres/open.ts";
 export interface TestDatabase {
   readonly url: string;
   readonly stateFolder: string;
-  readonly pid: number;
   readonly remove: () => Promise<void>;
 }
 
@@ -19,7 +18,6 @@ export async function testDatabase(): Promise<TestDatabase> {
   return {
     url: server.url,
     stateFolder,
-    pid: server.pid,
     async remove() {
       // A test may have killed it and started another one.
       await server.release();

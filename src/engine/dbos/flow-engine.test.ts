@@ -146,46 +146,50 @@ test("a process that has not launched sends messages and reads states", async ()
   await engine.shutdown();
 });
 
-test("flows outlive the database's death, between steps, in a step and in a wait, and go on when it is back", async () => {
-  const engine = newEngine();
-  const dead = Promise.withResolvers<void>();
-  let waiting = 0;
-  engine.register("wait", async (flow) => {
-    waiting++;
-    const told = await flow.waitFor("people", 60_000);
-    return flow.step("use it", async () => told ?? "nothing");
-  });
-  engine.register("work", async (flow) => {
-    const first = await flow.step("first", () => dead.promise.then(() => 1));
-    return flow.step("second", async () => first + 1);
-  });
-  engine.register("between", async (flow) => {
-    await dead.promise;
-    return flow.step("only", async () => "done");
-  });
-  await engine.launch();
-  const kinds = ["wait", "work", "between"];
-  for (const kind of kinds) await engine.start(kind, `outage of ${kind}`, null);
-  const location = await openLedgerDatabase({ stateFolder: database.stateFolder });
-  await until(() => waiting === 1, "the wait");
+test.each(["SIGKILL", "SIGINT"])(
+  "flows outlive the database's end by %s, between steps, in a step and in a wait",
+  async (signal) => {
+    const location = await openLedgerDatabase({ stateFolder: database.stateFolder });
+    const engine = newEngine();
+    const dead = Promise.withResolvers<void>();
+    let waiting = 0;
+    engine.register("wait", async (flow) => {
+      waiting++;
+      const told = await flow.waitFor("people", 60_000);
+      return flow.step("use it", async () => told ?? "nothing");
+    });
+    engine.register("work", async (flow) => {
+      const first = await flow.step("first", () => dead.promise.then(() => 1));
+      return flow.step("second", async () => first + 1);
+    });
+    engine.register("between", async (flow) => {
+      await dead.promise;
+      return flow.step("only", async () => "done");
+    });
+    await engine.launch();
+    const kinds = ["wait", "work", "between"];
+    for (const kind of kinds) await engine.start(kind, `${kind} through ${signal}`, null);
+    await until(() => waiting === 1, "the wait");
+    const serverPid = (await embeddedPostgresStatus(database.stateFolder))?.pid as number;
 
-  process.kill(database.pid, "SIGKILL");
-  await until(async () => (await embeddedPostgresStatus(database.stateFolder)) === undefined, "the database's death");
-  dead.resolve();
-  await realClock().sleep(300);
-  await location.ensure();
-  await until(
-    () =>
-      engine.send("outage of wait", "people", "yes", "k").then(
-        () => true,
-        () => false,
-      ),
-    "the message",
-  );
+    process.kill(serverPid, signal);
+    await until(async () => (await embeddedPostgresStatus(database.stateFolder)) === undefined, "the database's death");
+    dead.resolve();
+    await realClock().sleep(300);
+    await location.ensure();
+    await until(
+      () =>
+        engine.send(`wait through ${signal}`, "people", "yes", "k").then(
+          () => true,
+          () => false,
+        ),
+      "the message",
+    );
 
-  expect(location.url).toBe(database.url);
-  const ends = await Promise.all(kinds.map((kind) => engine.settled(`outage of ${kind}`)));
-  expect(ends.map((end) => end.kind === "finished" && end.output)).toEqual(["yes", 2, "done"]);
-  await engine.shutdown();
-  await location.close();
-});
+    expect(location.url).toBe(database.url);
+    const ends = await Promise.all(kinds.map((kind) => engine.settled(`${kind} through ${signal}`)));
+    expect(ends.map((end) => end.kind === "finished" && end.output)).toEqual(["yes", 2, "done"]);
+    await engine.shutdown();
+    await location.close();
+  },
+);

@@ -2,6 +2,7 @@
  * The journal's database as anybody may use it, launched or not: a command that only approves sends its message through
  * this and launches nothing. One connection pool serves DBOS and our own look at who owns a flow.
  */
+import { Socket } from "node:net";
 import { DBOSClient, type WorkflowStatus } from "@dbos-inc/dbos-sdk";
 import pg from "pg";
 import type { Json } from "../../domain/json.ts";
@@ -90,6 +91,7 @@ export function journalConnection(options: JournalOptions) {
 
 function connectionPool(options: JournalOptions): pg.Pool {
   const pool = new pg.Pool({
+    stream: patientSocket,
     connectionString: options.url,
     application_name: `sluice ${options.executorId}`,
     max: 10,
@@ -99,6 +101,19 @@ function connectionPool(options: JournalOptions): pg.Pool {
   });
   pool.on("error", (error) => options.onWarning?.(error.message));
   return pool;
+}
+
+/**
+ * DBOS waits for a server that refuses or resets connections, but not for a socket file that is gone while the server is
+ * down, nor for a pipe that broke. The socket's first listener gives those the name that DBOS knows; pg passes the very
+ * same error on.
+ */
+function patientSocket(): Socket {
+  const socket = new Socket();
+  socket.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "EPIPE") error.code = "ECONNRESET";
+  });
+  return socket;
 }
 
 function loggerOf(options: JournalOptions) {
