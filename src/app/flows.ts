@@ -42,6 +42,8 @@ export interface FlowSurroundings {
   readonly ledger: Ledger;
   readonly executor: Executor;
   readonly wire: (row: DeploymentRow) => Parts;
+  /** Called at every beat while the ledger does not answer. */
+  readonly reviveLedger?: () => Promise<void>;
 }
 
 export function registerFlows(engine: FlowEngine, around: FlowSurroundings): void {
@@ -60,7 +62,7 @@ export async function runDeployment(
   if (row === undefined) throw new Error(`the ledger has no deployment ${flow.id}`);
   const parts = around.wire(row);
   const run = new Run(flow, parts, row, attempt);
-  const attendance = attend(run, engine);
+  const attendance = attend(run, engine, around.reviveLedger);
   try {
     // A successor claims at once, so that whatever the predecessor still has under way is refused by the targets.
     const lock = await ledger.lock(row.environment);

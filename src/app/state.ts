@@ -7,6 +7,8 @@ export interface State {
   readonly url: string;
   readonly embedded: boolean;
   readonly ledger: Ledger;
+  /** Starts the ledger's own database again where it died. */
+  revive(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -23,6 +25,7 @@ export async function openState(location: StateLocation): Promise<State> {
     url: database.url,
     embedded: database.embedded,
     ledger,
+    revive: () => database.ensure(),
     async close() {
       await ledger.close();
       await database.close();

@@ -8,12 +8,16 @@ import type { FlowEngine } from "../ports/flow.ts";
 import { deliverNotifications } from "./outbox.ts";
 import type { Run } from "./run.ts";
 
-export function attend(run: Run, engine: Pick<FlowEngine, "send">): { stop(): Promise<void> } {
+export function attend(
+  run: Run,
+  engine: Pick<FlowEngine, "send">,
+  reviveLedger: () => Promise<void> = async () => undefined,
+): { stop(): Promise<void> } {
   const { clock, settings } = run.parts;
   const stopped = new AbortController();
   const loop = async () => {
     while (!stopped.signal.aborted && !run.lostSignal.aborted) {
-      await beat(run);
+      if ((await beat(run)) === "ledger away") await quietly(reviveLedger);
       await quietly(() => deliverMessages(run, engine));
       await quietly(() => run.traffic.renew(stopped.signal));
       await quietly(() => deliverNotifications(run.parts, run.row.id, stopped.signal));
@@ -29,7 +33,7 @@ export function attend(run: Run, engine: Pick<FlowEngine, "send">): { stop(): Pr
   };
 }
 
-async function beat(run: Run): Promise<void> {
+async function beat(run: Run): Promise<"ledger away" | undefined> {
   const attempt: Attempt = run.attempt;
   try {
     const { cancelRequested } = await run.parts.ledger.heartbeat(run.row.id, attempt, run.parts.settings.lock.leaseMs);
@@ -38,7 +42,9 @@ async function beat(run: Run): Promise<void> {
     const { code, message } = failureOf(thrown, "pipeline.attendance");
     // The lock stage may just have brought a new number; only refusal of the present one means that we lost it.
     if (code === "STALE_ATTEMPT" && attempt.n === run.attempt.n) run.lose(message);
+    if (code === "LEDGER_UNREACHABLE") return "ledger away";
   }
+  return undefined;
 }
 
 async function deliverMessages(run: Run, engine: Pick<FlowEngine, "send">): Promise<void> {
