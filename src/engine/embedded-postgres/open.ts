@@ -36,10 +36,7 @@ export async function openEmbeddedPostgres(options: { readonly stateFolder: stri
   prepareStateFolder(stateFolder);
   const adopted = await adopt(stateFolder);
   if (adopted) return adopted;
-  return withStartLock(
-    join(stateFolder, "postgres.lock"),
-    async () => (await adopt(stateFolder)) ?? start(stateFolder),
-  );
+  return withStartLock(lockFile(stateFolder), async () => (await adopt(stateFolder)) ?? start(stateFolder));
 }
 
 /** The running server's url and pid, without starting one. */
@@ -61,14 +58,14 @@ export async function stopEmbeddedPostgresIfIdle(stateFolder: string): Promise<b
     await session.close();
     return false;
   }
-  await stopServer(session.pid, location);
+  await stopServer(session.pid, location, stateFolder);
   return true;
 }
 
 async function adopt(stateFolder: string): Promise<EmbeddedPostgres | undefined> {
   const location = recordedLocation(stateFolder);
   const session = location && (await openSession(location));
-  return session && handle(location, session, false);
+  return session && handle(stateFolder, location, session, false);
 }
 
 async function start(stateFolder: string): Promise<EmbeddedPostgres> {
@@ -85,7 +82,7 @@ async function start(stateFolder: string): Promise<EmbeddedPostgres> {
   await makeDatabase(location, databaseName);
   const session = await openSession(location);
   if (!session) throw new Error(`The database that was just started on ${location.socketFolder} does not answer.`);
-  return handle(location, session, true);
+  return handle(stateFolder, location, session, true);
 }
 
 async function startWithRetries(attempt: () => Promise<number>): Promise<number> {
@@ -115,7 +112,7 @@ async function stopUnreachable(stateFolder: string): Promise<void> {
   else rmSync(join(location.dataFolder, "postmaster.pid"), { force: true });
 }
 
-function handle(location: Location, session: Session, started: boolean): EmbeddedPostgres {
+function handle(stateFolder: string, location: Location, session: Session, started: boolean): EmbeddedPostgres {
   return {
     url: urlOf(location),
     dataFolder: location.dataFolder,
@@ -124,15 +121,23 @@ function handle(location: Location, session: Session, started: boolean): Embedde
     release: session.close,
     async stop() {
       await session.close();
-      await stopServer(session.pid, location);
+      await stopServer(session.pid, location, stateFolder);
     },
   };
 }
 
-async function stopServer(pid: number, location: Location): Promise<void> {
-  await stopPostmaster(pid);
-  rmSync(location.socketFolder, { recursive: true, force: true });
+/** The next server uses the same socket folder, so nobody may start one between the end of this one and the removal. */
+async function stopServer(pid: number, { dataFolder, socketFolder }: Location, stateFolder: string): Promise<void> {
+  await withStartLock(lockFile(stateFolder), async () => {
+    const running = readPidFile(dataFolder)?.pid;
+    // Somebody who could not adopt it has stopped it and started another.
+    if (running !== undefined && running !== pid) return;
+    await stopPostmaster(pid);
+    rmSync(socketFolder, { recursive: true, force: true });
+  });
 }
+
+const lockFile = (stateFolder: string): string => join(stateFolder, "postgres.lock");
 
 const notHere = (): SluiceError =>
   new SluiceError({
