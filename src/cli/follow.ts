@@ -2,14 +2,15 @@
  * Follows a deployment by its events until it ends, waits for people, or its follower leaves. When its worker dies, another
  * one is started: the deployment does not depend on the process that began it.
  */
-import { isAbandoned, startWorker } from "../app/start-worker.ts";
 import { machineClock } from "../app/clock.ts";
+import type { DeploymentRow, Ledger } from "../app/model.ts";
+import { settingsOf } from "../app/settings-of.ts";
+import { isAbandoned, startWorker } from "../app/start-worker.ts";
+import { type Failure, SluiceError } from "../domain/errors.ts";
 import type { DeploymentEvent } from "../domain/events.ts";
-import type { Failure } from "../domain/errors.ts";
 import { exitCodeOf, exitCodeOfFailure, exitCodes } from "../domain/outcome.ts";
-import type { DeploymentRow, Ledger } from "../ports/ledger.ts";
 import type { Session } from "./session.ts";
-import { openStory } from "./story.ts";
+import { endingText, openStory, type Story } from "./story.ts";
 
 export interface FollowOptions {
   /** Stay while it waits for people; otherwise leave with exit code 8. */
@@ -22,58 +23,120 @@ const pollMs = 120;
 /** A worker needs a moment from its start to its first heartbeat. */
 const startUpMs = 15_000;
 
+interface Following {
+  readonly session: Session;
+  readonly ledger: Ledger;
+  readonly story: Story;
+  readonly options: FollowOptions;
+  readonly stopped: AbortSignal;
+  seen: number;
+  asksPeople: boolean;
+  revived: boolean;
+  revivedAtMs: number;
+}
+
 export async function follow(session: Session, deploymentId: string, options: FollowOptions): Promise<number> {
   const { ledger } = await session.state();
-  const story = openStory(session.output);
+  const first = await existing(ledger, deploymentId);
   const stopped = new AbortController();
   const onInterrupt = () => stopped.abort();
-  process.once("SIGINT", onInterrupt);
-  process.once("SIGTERM", onInterrupt);
-  let seen = 0;
-  let revivedAtMs = machineClock.now();
+  process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);
+  // What runs in this process goes on although nobody reads its story any more.
+  if (options.revive) session.output.readerGone.addEventListener("abort", onInterrupt);
+  const following: Following = {
+    session,
+    ledger,
+    story: openStory(session.output, first.createdAtMs, settingsOf(first)),
+    options,
+    stopped: stopped.signal,
+    seen: 0,
+    asksPeople: false,
+    revived: false,
+    revivedAtMs: machineClock.now(),
+  };
   try {
     for (;;) {
-      const row = await ledger.deployment(deploymentId);
-      if (row === undefined) throw new Error(`there is no deployment ${deploymentId}`);
-      for (const event of await ledger.events(deploymentId, seen)) {
-        seen = event.seq;
-        story.tell(event, row);
-      }
-      if (row.state === "ended" && row.outcome !== null) return await ended(session, ledger, row, story);
-      if (row.state === "quarantined") return leave(session, row, exitCodes.undecided, `sluice cancel ${row.id} --release --reason "…"`);
-      if (row.state === "waiting" && !options.wait && waitsForPeople(await ledger.events(deploymentId, 0))) {
-        return leave(session, row, exitCodes.waitingForApproval, `sluice approve ${row.id}`);
-      }
-      if (stopped.signal.aborted) {
-        session.output.progress("Following stopped; the deployment goes on.");
-        return leave(session, row, exitCodes.followingStopped, `sluice logs ${row.id} --follow`);
-      }
-      if (options.revive && isAbandoned(row) && machineClock.now() - revivedAtMs > startUpMs) {
-        revivedAtMs = machineClock.now();
-        session.output.progress(`The process that ran it (pid ${row.executor?.pid ?? "?"}) is gone; another one takes over.`);
-        startWorker(deploymentId, { projectFolder: session.projectFolder, stateFolder: session.project().stateFolder });
-      }
-      story.redraw(row, machineClock.now());
+      const exitCode = await look(following, deploymentId);
+      if (exitCode !== undefined) return exitCode;
       await machineClock.sleep(pollMs, stopped.signal).catch(() => undefined);
     }
   } finally {
-    story.close();
-    process.off("SIGINT", onInterrupt);
-    process.off("SIGTERM", onInterrupt);
+    following.story.close();
+    process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt);
   }
 }
 
-const waitsForPeople = (events: readonly DeploymentEvent[]): boolean =>
-  (events.at(-1)?.detail as { readonly waitingForApproval?: boolean } | undefined)?.waitingForApproval === true;
+async function existing(ledger: Ledger, id: string): Promise<DeploymentRow> {
+  const row = await ledger.deployment(id);
+  if (row) return row;
+  throw new SluiceError({
+    code: "DEPLOYMENT_UNKNOWN",
+    remedy: "operator",
+    at: "cli.follow",
+    message: `There is no deployment ${id}.`,
+    hint: "List them: sluice history",
+  });
+}
 
-function leave(session: Session, row: DeploymentRow, exitCode: number, next: string): number {
+/** The exit code to leave with, or undefined to look again. The row is read before the events: what ended has told everything. */
+async function look(following: Following, id: string): Promise<number | undefined> {
+  const { session, ledger, story, options, stopped } = following;
+  const row = await existing(ledger, id);
+  for (const event of await ledger.events(id, following.seen)) {
+    following.seen = event.seq;
+    following.asksPeople = stillAsks(event) ?? following.asksPeople;
+    story.tell(event);
+  }
+  if (row.state === "ended" && row.outcome !== null) return ended(session, ledger, row, story);
+  if (row.state === "quarantined")
+    return leave(following, row, exitCodes.undecided, `sluice cancel ${row.id} --release --reason "…"`);
+  if (row.state === "waiting" && !options.wait && following.asksPeople) {
+    return leave(following, row, exitCodes.waitingForApproval, `sluice approve ${row.id}`);
+  }
+  if (stopped.aborted) {
+    story.close();
+    session.output.progress("Following stopped; the deployment goes on.");
+    return leave(following, row, exitCodes.followingStopped, `sluice logs ${row.id} --follow`);
+  }
+  if (options.revive && isAbandoned(row) && isTime(following, row)) revive(following, row);
+  story.redraw(machineClock.now());
+  return undefined;
+}
+
+/** One that had begun and died is replaced at once; one that was only just started is given its moment. */
+const isTime = ({ revived, revivedAtMs }: Following, { executor }: DeploymentRow): boolean =>
+  (executor !== null && !revived) || machineClock.now() - revivedAtMs > startUpMs;
+
+function revive(following: Following, row: DeploymentRow): void {
+  const { session, story } = following;
+  following.revived = true;
+  following.revivedAtMs = machineClock.now();
+  story.close();
+  session.output.progress(`The process that ran it (pid ${row.executor?.pid ?? "?"}) is gone; another one takes over.`);
+  startWorker(row.id, session);
+}
+
+/** Undefined: this event says nothing about it. */
+function stillAsks({ step, phase, detail }: DeploymentEvent): boolean | undefined {
+  if ((detail as { readonly waitingForApproval?: boolean } | null)?.waitingForApproval) return true;
+  return phase === "begin" && step !== "approve" ? false : undefined;
+}
+
+function leave({ session, story }: Following, row: DeploymentRow, exitCode: number, next: string): number {
+  story.close();
   session.output.event({ type: "left", deployment: row.id, state: row.state, exitCode, next }, undefined);
   session.output.next(next);
   return exitCode;
 }
 
-async function ended(session: Session, ledger: Ledger, row: DeploymentRow, story: ReturnType<typeof openStory>): Promise<number> {
-  const record = (await ledger.record(row.id)) as { readonly failure?: Failure | null; readonly folder?: string; readonly serves_now?: string } | undefined;
+interface RecordedEnd {
+  readonly failure?: Failure | null;
+  readonly folder?: string;
+  readonly serves_now?: string;
+}
+
+async function ended(session: Session, ledger: Ledger, row: DeploymentRow, story: Story): Promise<number> {
+  const record = (await ledger.record(row.id)) as RecordedEnd | undefined;
   const failure = record?.failure ?? null;
   const outcome = row.outcome ?? "failed";
   const exitCode = failure ? exitCodeOfFailure(failure.code, outcome) : exitCodeOf(outcome);
@@ -91,8 +154,9 @@ async function ended(session: Session, ledger: Ledger, row: DeploymentRow, story
     undeliveredNotifications: undelivered,
   };
   story.close();
-  session.output.event(result, story.ending(result));
-  if (undelivered > 0) session.output.progress(`${undelivered} notification${undelivered === 1 ? "" : "s"} could not be delivered yet.`);
+  session.output.event(result, endingText(result, session.output.columns()));
+  if (undelivered > 0)
+    session.output.progress(`${undelivered} notification${undelivered === 1 ? "" : "s"} could not be delivered yet.`);
   session.output.next(outcome === "succeeded" ? `sluice status ${row.environment}` : `sluice record ${row.id}`);
   return exitCode;
 }

@@ -1,28 +1,45 @@
 /** `sluice deploy <environment> <version>`: resolves the release, writes the deployment down, starts its worker, follows it. */
 import { applicationVersion, type DeploymentInput } from "../../app/flows.ts";
+import type { DeploymentRow } from "../../app/model.ts";
+import { releaseFor } from "../../app/release-for.ts";
 import { startWorker } from "../../app/start-worker.ts";
 import { runWorker } from "../../app/worker.ts";
 import { deploymentIdFor } from "../../domain/ids.ts";
 import { asJson } from "../../domain/json.ts";
 import type { EnvironmentSettings } from "../../domain/settings.ts";
-import { refFor, resolveRelease } from "../../pipeline/stages/validate-release.ts";
-import type { DeploymentRow } from "../../ports/ledger.ts";
 import { follow } from "../follow.ts";
 import type { Session } from "../session.ts";
+import { wholeNumber } from "../usage.ts";
 
-export interface DeployOptions {
-  readonly approvals?: string;
+export interface BeginOptions {
   readonly wait?: boolean;
   readonly detach?: boolean;
   readonly foreground?: boolean;
 }
 
-export async function deployCommand(session: Session, environment: string, name: string, options: DeployOptions): Promise<number> {
-  const settings = session.project().settings(environment);
-  const parts = await session.parts(settings);
-  const ref = refFor(settings, name);
-  const release = await resolveRelease(parts.source, settings, ref, new AbortController().signal);
-  const approvalsRequired = Math.max(settings.approvals.required, Number(options.approvals ?? 0));
+export interface DeployOptions extends BeginOptions {
+  readonly approvals?: string;
+  readonly dryRun?: boolean;
+}
+
+const mostApprovals = 20;
+
+export async function deployCommand(
+  session: Session,
+  environment: string,
+  name: string,
+  options: DeployOptions,
+): Promise<number> {
+  if (options.dryRun) {
+    const { planCommand } = await import("./plan.ts");
+    return planCommand(session, environment, name, { build: true });
+  }
+  const settings = await session.settings(environment);
+  // P6: an input may ask for more, never for fewer.
+  const asked =
+    options.approvals === undefined ? 0 : wholeNumber(options.approvals, "--approvals", { min: 0, max: mostApprovals });
+  const approvalsRequired = Math.max(settings.approvals.required, asked);
+  const { ref, release } = await releaseFor(settings, session.projectFolder, name);
   const row = await createRow(session, settings, {
     kind: "deploy",
     version: release.version,
@@ -58,22 +75,36 @@ export async function createRow(
 }
 
 /** In CI the job's own process runs it, so that the job's log and signals belong to it; elsewhere a detached worker does. */
-export async function begin(session: Session, row: DeploymentRow, options: DeployOptions): Promise<number> {
+export async function begin(session: Session, row: DeploymentRow, options: BeginOptions): Promise<number> {
   const { output } = session;
-  const { stateFolder } = session.project();
-  output.event({ type: "created", deployment: row.id, environment: row.environment, version: row.version }, `${row.version} to ${row.environment}: deployment ${row.id}`);
-  const foreground = options.foreground ?? process.env["CI"] === "true";
-  if (foreground) {
-    const url = process.env["SLUICE_DATABASE_URL"];
-    const running = runWorker({ url, stateFolder, deploymentId: row.id, environment: process.env });
-    const exitCode = await follow(session, row.id, { wait: options.wait ?? false, revive: false });
-    if ((await (await session.state()).ledger.deployment(row.id))?.state === "ended") await running;
-    return exitCode;
-  }
-  startWorker(row.id, { projectFolder: session.projectFolder, stateFolder });
+  output.event(
+    { type: "created", deployment: row.id, environment: row.environment, version: row.version },
+    `${row.version} to ${row.environment}: deployment ${row.id}`,
+  );
+  if (options.foreground ?? session.environment["CI"] === "true") return inForeground(session, row, options);
+  startWorker(row.id, session);
   if (options.detach) {
     output.next(`sluice logs ${row.id} --follow`);
     return 0;
   }
   return follow(session, row.id, { wait: options.wait ?? false, revive: true });
+}
+
+async function inForeground(session: Session, row: DeploymentRow, options: BeginOptions): Promise<number> {
+  const { stateFolder, environment } = session;
+  const running = runWorker({
+    url: environment["SLUICE_DATABASE_URL"],
+    stateFolder,
+    deploymentId: row.id,
+    environment,
+  });
+  // A worker that cannot start must be heard now, not after a follower has waited for its first event for ever.
+  const broken = running.then(() => new Promise<never>(() => undefined));
+  const exitCode = await Promise.race([
+    follow(session, row.id, { wait: options.wait ?? false, revive: false }),
+    broken,
+  ]);
+  const after = await (await session.state()).ledger.deployment(row.id);
+  if (after?.state === "ended") await running;
+  return exitCode;
 }

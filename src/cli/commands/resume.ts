@@ -1,8 +1,8 @@
 /** Continues what a dead process left: one deployment, or all that nobody runs any more. */
 import { machineClock } from "../../app/clock.ts";
 import { applicationVersion } from "../../app/flows.ts";
+import type { DeploymentRow } from "../../app/model.ts";
 import { isAbandoned, startWorker } from "../../app/start-worker.ts";
-import type { DeploymentRow } from "../../ports/ledger.ts";
 import { deploymentOf } from "../find.ts";
 import { follow } from "../follow.ts";
 import type { Session } from "../session.ts";
@@ -10,15 +10,25 @@ import type { Session } from "../session.ts";
 /** A lease ends by itself; longer than any sensible one, somebody really is running it. */
 const leaseWaitMs = 15_000;
 
-export async function resumeCommand(session: Session, id: string | undefined, options: { readonly wait?: boolean; readonly detach?: boolean; readonly dryRun?: boolean }): Promise<number> {
+export async function resumeCommand(
+  session: Session,
+  id: string | undefined,
+  options: { readonly wait?: boolean; readonly detach?: boolean; readonly dryRun?: boolean },
+): Promise<number> {
   const rows = id === undefined ? await unfinished(session) : [await deploymentOf(session, id)];
   const open = rows.filter((row) => row.state !== "ended");
   if (open.length === 0) {
-    session.output.result({ resumed: [] }, id === undefined ? "nothing is unfinished" : `${rows[0]?.id} has ended: ${rows[0]?.outcome}`);
+    session.output.result(
+      { resumed: [] },
+      id === undefined ? "nothing is unfinished" : `${rows[0]?.id} has ended: ${rows[0]?.outcome}`,
+    );
     return 0;
   }
   if (options.dryRun) {
-    session.output.result({ wouldResume: open.map((row) => row.id) }, open.map((row) => `would resume ${row.id} (${row.version} to ${row.environment})`).join("\n"));
+    session.output.result(
+      { wouldResume: open.map((row) => row.id) },
+      open.map((row) => `would resume ${row.id} (${row.version} to ${row.environment})`).join("\n"),
+    );
     return 0;
   }
   for (const row of open) await resumeOne(session, row);
@@ -28,21 +38,30 @@ export async function resumeCommand(session: Session, id: string | undefined, op
 }
 
 async function unfinished(session: Session): Promise<readonly DeploymentRow[]> {
-  const { ledger } = await session.state();
-  return ledger.deployments({ project: session.project().configuration.project, unfinished: true });
+  const state = await session.knownState();
+  if (state === undefined) return [];
+  const { configuration } = await session.project();
+  return state.ledger.deployments({ project: configuration.project, unfinished: true });
 }
 
 async function resumeOne(session: Session, row: DeploymentRow): Promise<void> {
   if (row.applicationVersion !== applicationVersion) {
-    session.output.progress(`${row.id} was begun by another version of Sluice (journal ${row.applicationVersion}, this is ${applicationVersion}): resume it with that one.`);
+    session.output.progress(
+      `${row.id} was begun by another version of Sluice (journal ${row.applicationVersion}, this is ${applicationVersion}): resume it with that one.`,
+    );
     return;
   }
   if (!(await nobodyRuns(session, row.id))) {
-    session.output.progress(`${row.id} is run by process ${row.executor?.pid} on ${row.executor?.host}; nothing to resume.`);
+    session.output.progress(
+      `${row.id} is run by process ${row.executor?.pid} on ${row.executor?.host}; nothing to resume.`,
+    );
     return;
   }
-  startWorker(row.id, { projectFolder: session.projectFolder, stateFolder: session.project().stateFolder });
-  session.output.event({ type: "resumed", deployment: row.id }, `resuming ${row.version} to ${row.environment}: deployment ${row.id}`);
+  startWorker(row.id, session);
+  session.output.event(
+    { type: "resumed", deployment: row.id },
+    `resuming ${row.version} to ${row.environment}: deployment ${row.id}`,
+  );
 }
 
 async function nobodyRuns(session: Session, id: string): Promise<boolean> {

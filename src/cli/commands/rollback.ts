@@ -1,8 +1,8 @@
 /** X3 X4: back by hand. Needs a reason and the typed word, inside the window; `--dry-run` shows what would happen. */
-import { createInterface } from "node:readline/promises";
+import { type RollbackTarget, rollbackTarget, windowFault } from "../../app/rollback-target.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import type { EnvironmentSettings } from "../../domain/settings.ts";
-import { type RollbackTarget, rollbackTarget, windowFault } from "../../pipeline/rollback.ts";
+import { confirm } from "../confirm.ts";
 import type { Session } from "../session.ts";
 import { begin, createRow } from "./deploy.ts";
 
@@ -17,22 +17,36 @@ export interface RollbackOptions {
   readonly foreground?: boolean;
 }
 
-export async function rollbackCommand(session: Session, environment: string, options: RollbackOptions): Promise<number> {
-  const settings = session.project().settings(environment);
+export async function rollbackCommand(
+  session: Session,
+  environment: string,
+  options: RollbackOptions,
+): Promise<number> {
+  const settings = await session.settings(environment);
   const parts = await session.parts(settings);
   const request = { reason: options.reason ?? "", toVersion: options.to ?? null, component: options.component ?? null };
   const target = await rollbackTarget(parts, request, new AbortController().signal);
   const lines = describe(target, settings, options);
   const closed = windowFault(parts, target.from, await parts.ledger.now());
   if (options.dryRun) {
-    session.output.result({ ...target, windowClosed: closed ?? null }, [...lines, ...(closed ? [closed] : [])].join("\n"));
+    session.output.result(
+      { ...target, windowClosed: closed ?? null },
+      [...lines, ...(closed ? [closed] : [])].join("\n"),
+    );
     session.output.next(`sluice rollback ${environment} --reason "…" --confirm ${settings.rollback.confirmWord}`);
     return 0;
   }
-  if (closed !== undefined && !options.emergency) throw refused(closed, `After the window: sluice rollback ${environment} --emergency --reason "…" --confirm ${settings.rollback.confirmWord}`);
-  if (!request.reason.trim()) throw refused("A rollback needs a reason.", `Give one: sluice rollback ${environment} --reason "…"`);
+  if (closed !== undefined && !options.emergency)
+    throw refused(
+      closed,
+      `After the window: sluice rollback ${environment} --emergency --reason "…" --confirm ${settings.rollback.confirmWord}`,
+    );
+  if (!request.reason.trim())
+    throw refused("A rollback needs a reason.", `Give one: sluice rollback ${environment} --reason "…"`);
   for (const line of lines) session.output.progress(line);
-  await confirm(settings, options.confirm);
+  const { confirmWord: word } = settings.rollback;
+  const command = `sluice rollback ${environment} --reason "…" --confirm ${word}`;
+  await confirm({ word, given: options.confirm, code: "ROLLBACK_REFUSED", command });
   const row = await createRow(session, settings, {
     kind: "rollback",
     version: target.to.version,
@@ -57,28 +71,17 @@ export async function rollbackCommand(session: Session, environment: string, opt
   return begin(session, row, options);
 }
 
-function describe({ from, to }: RollbackTarget, { rollback }: EnvironmentSettings, { component }: RollbackOptions): readonly string[] {
+function describe(
+  { from, to }: RollbackTarget,
+  { rollback }: EnvironmentSettings,
+  { component }: RollbackOptions,
+): readonly string[] {
   const what = component ?? "all components";
   return [
     `${what}: from ${from.version} back to ${to.version} (commit ${to.commit.slice(0, 12)})`,
     "traffic goes to it at once, is read back and verified; the database stays as it is",
     `needs the word ${rollback.confirmWord}`,
   ];
-}
-
-async function confirm({ rollback, environment }: EnvironmentSettings, given: string | undefined): Promise<void> {
-  let typed = given;
-  if (typed === undefined && process.stdin.isTTY) {
-    const prompt = createInterface({ input: process.stdin, output: process.stderr });
-    typed = await prompt.question(`Type ${rollback.confirmWord} to go on: `);
-    prompt.close();
-  }
-  if (typed === rollback.confirmWord) return;
-  const missing = typed === undefined ? "was not given" : "is not what was typed";
-  throw refused(
-    `The word ${rollback.confirmWord} ${missing}.`,
-    `Nothing was touched: sluice rollback ${environment} --reason "…" --confirm ${rollback.confirmWord}`,
-  );
 }
 
 const refused = (message: string, hint: string): SluiceError =>

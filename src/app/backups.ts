@@ -1,0 +1,131 @@
+/** What people do with stored backups: find one, see which may go (B5), restore one into a new database (B7). */
+import { createHash } from "node:crypto";
+import { diskBackupStore } from "../adapters/disk/backup-store.ts";
+import type { BackupManifest } from "../domain/backup.ts";
+import { SluiceError } from "../domain/errors.ts";
+import { planRetention, type RetentionPlan } from "../domain/retention.ts";
+import type { EnvironmentSettings } from "../domain/settings.ts";
+import type { Parts } from "../pipeline/parts.ts";
+import type { DatabaseFacts } from "../ports/database.ts";
+
+/** Of several environments, each once, newest first: environments may share a folder. */
+export async function listBackups(
+  settings: readonly EnvironmentSettings[],
+  signal: AbortSignal,
+): Promise<readonly BackupManifest[]> {
+  const folders = [...new Set(settings.map(({ backup }) => backup.folder))];
+  const lists = await Promise.all(folders.map((folder) => diskBackupStore({ folder, name: folder }).list(signal)));
+  const names = new Set(settings.map(({ environment }) => environment));
+  return lists
+    .flat()
+    .filter(({ environment }) => names.has(environment))
+    .toSorted((a, b) => b.takenAtMs - a.takenAtMs);
+}
+
+/** A whole id, or the beginning of exactly one. Throws BACKUP_UNKNOWN. */
+export async function findBackup(
+  settings: readonly EnvironmentSettings[],
+  words: string,
+  signal: AbortSignal,
+): Promise<BackupManifest> {
+  const all = await listBackups(settings, signal);
+  const exact = all.find(({ id }) => id === words);
+  const matching = exact ? [exact] : all.filter(({ id }) => id.startsWith(words));
+  const [found] = matching;
+  if (found !== undefined && matching.length === 1) return found;
+  throw new SluiceError({
+    code: "BACKUP_UNKNOWN",
+    remedy: "operator",
+    at: "app.backups",
+    message: found ? `${words} could be ${matching.map(({ id }) => id).join(", ")}.` : `There is no backup ${words}.`,
+    hint: "List them: sluice backup list",
+  });
+}
+
+/** B5: what serves, what an open rollback window needs, and what failed stays, whatever its age. */
+export async function retentionOf(parts: Parts, manifests: readonly BackupManifest[]): Promise<RetentionPlan> {
+  const { ledger, settings } = parts;
+  const nowMs = await ledger.now();
+  const rows = await ledger.deployments({ environment: settings.environment, limit: 2_000 });
+  const serving = await ledger.serving(settings.environment);
+  const needed = new Map<string, string>();
+  for (const { id, state, outcome } of rows) {
+    if (state !== "ended") needed.set(id, "its deployment is not over");
+    else if (outcome !== "succeeded") needed.set(id, "failed deployment");
+  }
+  if (serving) {
+    const open = nowMs < serving.sinceMs + settings.rollback.windowMs;
+    needed.set(serving.deploymentId, open ? "open rollback window" : "running release");
+  }
+  return planRetention(
+    manifests,
+    { keepNewest: settings.backup.keepNewest, keepLinkedDays: settings.backup.keepRecordedDays },
+    {
+      nowMs,
+      needed,
+      recordedAtMs: new Map(rows.map(({ id, endedAtMs, createdAtMs }) => [id, endedAtMs ?? createdAtMs])),
+    },
+  );
+}
+
+export interface Restored {
+  readonly facts: DatabaseFacts;
+  /** Tables whose row counts differ from the manifest's. */
+  readonly differing: readonly { readonly table: string; readonly expected: number; readonly found: number | null }[];
+}
+
+/** Proves the stored bytes first, restores into a database that did not exist, then counts again. */
+export async function restoreBackup(
+  parts: Parts,
+  manifest: BackupManifest,
+  into: string,
+  signal: AbortSignal,
+): Promise<Restored> {
+  const database = parts.databases.find(({ name }) => name === manifest.database);
+  if (database === undefined) throw noDatabase(manifest, parts.settings.environment);
+  await verifyStored(parts, manifest, signal);
+  const facts = await database.restore(manifest.format, parts.backups.get(manifest.key, signal), into, signal);
+  return { facts, differing: differencesOf(manifest, facts) };
+}
+
+/** Lie 1: what lies there now is hashed; what was once written does not count. Throws BACKUP_UNVERIFIED. */
+export async function verifyStored(
+  parts: Pick<Parts, "backups">,
+  manifest: BackupManifest,
+  signal: AbortSignal,
+): Promise<void> {
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  for await (const chunk of parts.backups.get(manifest.key, signal)) {
+    hash.update(chunk);
+    sizeBytes += chunk.byteLength;
+  }
+  const sha256 = hash.digest("hex");
+  if (sha256 === manifest.sha256 && sizeBytes === manifest.sizeBytes) return;
+  throw new SluiceError({
+    code: "BACKUP_UNVERIFIED",
+    remedy: "operator",
+    at: "app.backups",
+    message: `${manifest.location} is not what was backed up: ${sizeBytes} bytes with SHA-256 ${sha256.slice(0, 12)}…, where the manifest says ${manifest.sizeBytes} bytes with ${manifest.sha256.slice(0, 12)}….`,
+    hint: "Nothing was restored. Take another backup: sluice backup list",
+  });
+}
+
+export function differencesOf(
+  manifest: Pick<BackupManifest, "tables">,
+  facts: Pick<DatabaseFacts, "tables">,
+): Restored["differing"] {
+  const found = new Map(facts.tables.map(({ name, rows }) => [name, rows]));
+  return manifest.tables
+    .filter(({ name, rows }) => found.get(name) !== rows)
+    .map(({ name, rows }) => ({ table: name, expected: rows, found: found.get(name) ?? null }));
+}
+
+const noDatabase = ({ id, database }: BackupManifest, environment: string): SluiceError =>
+  new SluiceError({
+    code: "RESTORE_FAILED",
+    remedy: "operator",
+    at: "app.backups",
+    message: `Backup ${id} is of database ${database}, which ${environment} does not have any more.`,
+    hint: `Restore it by its own commands: sluice backup show ${id}`,
+  });

@@ -1,0 +1,216 @@
+/** W1: what is where and how it goes. Reads SQL only; the durable engine is never loaded, so that it answers at once. */
+import type { DeploymentRow, Ledger } from "../../app/model.ts";
+import { settingsOf } from "../../app/settings-of.ts";
+import { isAbandoned } from "../../app/start-worker.ts";
+import type { Failure } from "../../domain/errors.ts";
+import { findDeployment } from "../find.ts";
+import { progressOf } from "../render/progress.ts";
+import {
+  type DeploymentStatus,
+  deploymentText,
+  type EnvironmentStatus,
+  gridText,
+  nextFor,
+} from "../render/status-text.ts";
+import type { Session } from "../session.ts";
+
+interface Snapshot {
+  readonly value: unknown;
+  readonly text: string;
+  readonly next: string;
+  /** Nothing more will change by itself. */
+  readonly over: boolean;
+}
+
+const watchEveryMs = 500;
+
+export async function statusCommand(
+  session: Session,
+  words: string | undefined,
+  options: { readonly watch?: boolean },
+): Promise<number> {
+  const { output } = session;
+  if (!options.watch) {
+    const { value, text, next } = await look(session, words);
+    output.result(value, text);
+    output.next(next);
+    return 0;
+  }
+  return watch(session, words);
+}
+
+/** On a terminal the screen is redrawn in place; elsewhere each change is told once. */
+async function watch(session: Session, words: string | undefined): Promise<number> {
+  const { output } = session;
+  const { machineClock } = await import("../../app/clock.ts");
+  const left = AbortSignal.any([session.interrupted, output.readerGone]);
+  let lines = 0;
+  let told = "";
+  for (;;) {
+    const snapshot = await look(session, words);
+    if (output.screen) {
+      const text = `${snapshot.text}\nnext: ${snapshot.next}`;
+      const up = lines > 0 ? `\u001b[${lines}A\r\u001b[0J` : "";
+      output.result(null, `${up}${text}`);
+      lines = text.split("\n").length;
+    } else {
+      const key = JSON.stringify(snapshot.value, (name, value) => (name === "nowMs" ? undefined : value));
+      if (key !== told) output.result(snapshot.value, snapshot.text);
+      told = key;
+    }
+    if (snapshot.over || left.aborted) {
+      if (!output.screen) output.next(snapshot.next);
+      return 0;
+    }
+    await machineClock.sleep(watchEveryMs, left).catch(() => undefined);
+  }
+}
+
+async function look(session: Session, words: string | undefined): Promise<Snapshot> {
+  const state = await session.knownState();
+  return words === undefined ? overview(session, state?.ledger) : oneOf(session, state?.ledger, words);
+}
+
+async function overview(session: Session, ledger: Ledger | undefined): Promise<Snapshot> {
+  const { output } = session;
+  const environments = await declaredEnvironments(session);
+  const nowMs = (await ledger?.now()) ?? Date.now();
+  const statuses = await Promise.all(environments.map((environment) => environmentStatus(ledger, environment)));
+  const busy = statuses.find(({ last }) => last !== null && last.state !== "ended");
+  const [first] = environments;
+  const next = busy?.last
+    ? `sluice status ${busy.last.id}`
+    : statuses.some(({ last }) => last)
+      ? "sluice history"
+      : `sluice plan ${first ?? "<environment>"} <version>`;
+  const text = gridText(statuses, nowMs, output.resultColumns());
+  return { value: { nowMs, environments: statuses }, text, next, over: false };
+}
+
+/** The configuration names them; where it is broken, the ledger still knows where something was deployed. */
+async function declaredEnvironments(session: Session): Promise<readonly string[]> {
+  try {
+    return Object.keys((await session.project()).configuration.environments);
+  } catch (thrown) {
+    const state = await session.knownState();
+    const rows = state ? await state.ledger.deployments({ limit: 500 }) : [];
+    if (rows.length === 0) throw thrown;
+    session.output.progress("The configuration cannot be read; shown is what the ledger knows: sluice validate");
+    return [...new Set(rows.map(({ environment }) => environment))];
+  }
+}
+
+async function environmentStatus(ledger: Ledger | undefined, environment: string): Promise<EnvironmentStatus> {
+  if (ledger === undefined) return { environment, serving: null, lock: null, last: null };
+  const [serving, lock, [last]] = await Promise.all([
+    ledger.serving(environment),
+    ledger.lock(environment),
+    ledger.deployments({ environment, limit: 1 }),
+  ]);
+  const served = serving && (serving.deploymentId === last?.id ? last : await ledger.deployment(serving.deploymentId));
+  return {
+    environment,
+    serving: serving ? { version: serving.version, sinceMs: serving.sinceMs, by: served?.startedBy ?? null } : null,
+    lock: lock
+      ? {
+          kind: lock.kind,
+          heldBy: lock.heldBy,
+          deployment: lock.deploymentId,
+          reason: lock.reason,
+          sinceMs: lock.sinceMs,
+        }
+      : null,
+    last: last
+      ? {
+          id: last.id,
+          version: last.version,
+          state: last.state,
+          outcome: last.outcome,
+          atMs: last.endedAtMs ?? last.createdAtMs,
+        }
+      : null,
+  };
+}
+
+async function oneOf(session: Session, ledger: Ledger | undefined, words: string): Promise<Snapshot> {
+  const { output } = session;
+  const row = ledger && (await findDeployment(ledger, words));
+  const isEnvironment = row?.environment === words || row === undefined;
+  // Throws ENVIRONMENT_UNKNOWN with what was probably meant.
+  if (row === undefined) await session.settings(words);
+  const nowMs = (await ledger?.now()) ?? Date.now();
+  const environment = isEnvironment ? await environmentStatus(ledger, words) : null;
+  const grid = environment ? [gridText([environment], nowMs, output.resultColumns())] : [];
+  if (ledger === undefined || row === undefined) {
+    return {
+      value: { nowMs, environment, deployment: null },
+      text: grid.join("\n"),
+      next: `sluice plan ${words} <version>`,
+      over: false,
+    };
+  }
+  const deployment = await deploymentStatus(ledger, row);
+  const text = [...grid, deploymentText(deployment, nowMs, output.resultColumns())].join("\n\n");
+  return {
+    value: { nowMs, environment, deployment: withoutPlan(deployment) },
+    text,
+    next: nextFor(deployment),
+    over: row.state === "ended",
+  };
+}
+
+/** The whole plan is in the events and the record; here it would bury the answer. */
+const withoutPlan = ({ progress: { plan: _plan, ...progress }, ...status }: DeploymentStatus) => ({
+  ...status,
+  progress,
+});
+
+interface RecordedEnd {
+  readonly failure?: Failure | null;
+  readonly folder?: string;
+  readonly serves_now?: string | null;
+}
+
+export async function deploymentStatus(ledger: Ledger, row: DeploymentRow): Promise<DeploymentStatus> {
+  const settings = settingsOf(row);
+  const [events, votes, undelivered, record] = await Promise.all([
+    ledger.events(row.id, 0),
+    ledger.approvals(row.id),
+    ledger.undelivered(row.id),
+    ledger.record(row.id) as Promise<RecordedEnd | undefined>,
+  ]);
+  const {
+    id,
+    kind,
+    environment,
+    version,
+    state,
+    outcome,
+    startedBy,
+    createdAtMs,
+    endedAtMs,
+    executor,
+    cancelRequested,
+  } = row;
+  return {
+    ...{ id, kind, environment, version, state, outcome, startedBy, createdAtMs, endedAtMs, cancelRequested },
+    runner: executor ? { host: executor.host, pid: executor.pid, alive: !isAbandoned(row) } : null,
+    progress: progressOf(events, settings, state === "ended"),
+    approvals: {
+      required: kind === "deploy" ? settings.approvals.required : 0,
+      votes: votes.map(({ by, decision, proof }) => ({
+        by,
+        decision,
+        proof: proof.kind === "declared" ? "declared, not proven" : `ssh key ${proof.keyFingerprint}`,
+      })),
+    },
+    undelivered: undelivered.map(({ channel, notification, lastError }) => ({
+      channel,
+      title: notification.title,
+      error: lastError,
+    })),
+    failure: record?.failure ?? null,
+    servesNow: record?.serves_now ?? null,
+    folder: record?.folder ?? null,
+  };
+}

@@ -1,0 +1,44 @@
+/** The last line while a deployment runs: what it does now, and, while traffic is shifted, the numbers that decide. */
+import { humanDuration } from "../../domain/duration.ts";
+import { paint } from "../output.ts";
+import type { Progress } from "./progress.ts";
+import { clip, number } from "./text.ts";
+import { bar, countdown, readingText } from "./words.ts";
+
+const frames = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
+
+export function liveLine(progress: Progress, nowMs: number, columns: number): string {
+  const running = progress.stages.findLast(({ state }) => state === "running");
+  if (running === undefined) return "";
+  const spinner = paint.cyan(frames[Math.floor(nowMs / 100) % frames.length] ?? " ");
+  const text = isWatched(progress) ? trafficLine(progress, nowMs) : plainLine(progress, running, nowMs);
+  return clip(`  ${spinner} ${text}`, columns - 1);
+}
+
+const isWatched = ({ percent, endsAtMs }: Progress): boolean => percent !== null && endsAtMs !== null;
+
+function plainLine({ waitingFor }: Progress, running: Progress["stages"][number], nowMs: number): string {
+  const since = humanDuration(Math.max(0, Math.floor((nowMs - (running.startedAtMs ?? nowMs)) / 1_000) * 1_000));
+  const what = waitingFor
+    ? `waiting for ${waitingFor.missing} more approval${waitingFor.missing === 1 ? "" : "s"}`
+    : running.name;
+  return `${what}  ${paint.dim(since)}`;
+}
+
+/** `50 % █████░░░░░ 1,204 requests · 0 failed · stable 0 failed · next step in 42 s` */
+export function trafficLine(progress: Progress, nowMs: number): string {
+  const { percent, candidate, stable, endsAtMs } = progress;
+  const counted = candidate ? [readingText(candidate)] : ["no requests counted yet"];
+  const beside =
+    stable && stable.requests > 0 ? [`stable ${number(stable.errors)} of ${number(stable.requests)} failed`] : [];
+  const next = endsAtMs === null ? [] : [`${nextWord(progress)} ${inTime(endsAtMs - nowMs)}`];
+  return [`${paint.bold(`${percent ?? 0} %`)} ${bar(percent ?? 0)} ${counted.join()}`, ...beside, ...next].join(" · ");
+}
+
+const inTime = (ms: number): string => (ms <= 0 ? "when it is decided" : `in ${countdown(ms)}`);
+
+function nextWord({ stages }: Progress): string {
+  const ahead = stages.find(({ state }) => state === "ahead");
+  if (ahead === undefined) return "done";
+  return ahead.name.endsWith("%") ? `next step (${ahead.name})` : ahead.name;
+}

@@ -1,0 +1,143 @@
+/** How far a deployment has come, read from its events alone: what `status` shows and what the live line draws. */
+import type { DeploymentEvent } from "../../domain/events.ts";
+import type { Plan } from "../../domain/plan.ts";
+import type { EnvironmentSettings } from "../../domain/settings.ts";
+
+export interface Reading {
+  readonly requests: number;
+  readonly errors: number;
+}
+
+export interface StageProgress {
+  /** The stage; a rollout step is `10 %`. */
+  readonly name: string;
+  readonly state: "done" | "running" | "failed" | "ahead";
+  readonly startedAtMs: number | null;
+  readonly tookMs: number | null;
+}
+
+export interface Progress {
+  readonly stages: readonly StageProgress[];
+  /** The candidate's share now, as read back from the router; null before the first shift. */
+  readonly percent: number | null;
+  readonly candidate: Reading | null;
+  readonly stable: Reading | null;
+  /** When the running stage's time is over; null where it has none. */
+  readonly endsAtMs: number | null;
+  readonly waitingFor: { readonly missing: number; readonly planDigest: string } | null;
+  readonly plan: Plan | null;
+  readonly digest: string | null;
+}
+
+interface Detail {
+  readonly percent?: number;
+  readonly shifted?: boolean;
+  readonly backOn?: string | null;
+  readonly candidate?: Reading | null;
+  readonly stable?: Reading | null;
+  readonly tookMs?: number;
+  readonly failure?: unknown;
+  readonly plan?: Plan;
+  readonly digest?: string;
+  readonly waitingForApproval?: boolean;
+  readonly missing?: number;
+  readonly planDigest?: string;
+}
+
+interface Entry {
+  readonly step: string;
+  readonly key: string;
+  name: string;
+  state: "done" | "running" | "failed";
+  startedAtMs: number;
+  tookMs: number | null;
+  percent: number | null;
+}
+
+type Timing = Pick<EnvironmentSettings, "rollout" | "observation">;
+
+export function progressOf(events: readonly DeploymentEvent[], settings: Timing, ended: boolean): Progress {
+  const entries: Entry[] = [];
+  const facts: { -readonly [key in keyof Omit<Progress, "stages" | "endsAtMs">]: Progress[key] } = {
+    percent: null,
+    candidate: null,
+    stable: null,
+    waitingFor: null,
+    plan: null,
+    digest: null,
+  };
+  for (const event of events) {
+    const detail = (event.detail ?? {}) as Detail;
+    noteEntry(entries, event, detail);
+    if (detail.plan) Object.assign(facts, { plan: detail.plan, digest: detail.digest ?? null });
+    if (detail.shifted && detail.percent !== undefined)
+      Object.assign(facts, { percent: detail.percent, candidate: null, stable: null });
+    if (detail.backOn !== undefined) Object.assign(facts, { percent: 0, candidate: null, stable: null });
+    if (detail.candidate) Object.assign(facts, { candidate: detail.candidate, stable: detail.stable ?? null });
+    if (event.step === "approve") facts.waitingFor = detail.waitingForApproval ? waiting(detail) : null;
+  }
+  const running = entries.findLast(({ state }) => state === "running");
+  const stages = [...entries.map(shown), ...(ended ? [] : ahead(entries, facts.plan, settings))];
+  return {
+    ...facts,
+    waitingFor: ended ? null : facts.waitingFor,
+    stages,
+    endsAtMs: running ? endOf(running, settings) : null,
+  };
+}
+
+const waiting = ({ missing, planDigest }: Detail): Progress["waitingFor"] => ({
+  missing: missing ?? 1,
+  planDigest: planDigest ?? "",
+});
+
+const shown = ({ name, state, startedAtMs, tookMs }: Entry): StageProgress => ({ name, state, startedAtMs, tookMs });
+
+/** A step that a second process runs again goes on where it began: its time counts from the first beginning. */
+function noteEntry(entries: Entry[], event: DeploymentEvent, detail: Detail): void {
+  const { step, phase, key, atMs } = event;
+  const known = entries.findLast(
+    (entry) => entry.step === step && (phase === "progress" || step === "approve" || entry.key === key),
+  );
+  if (phase === "begin" || (step === "approve" && known === undefined)) {
+    finishApproval(entries, atMs);
+    if (known && phase === "begin") Object.assign(known, { state: "running", tookMs: null });
+    else entries.push({ step, key, name: step, state: "running", startedAtMs: atMs, tookMs: null, percent: null });
+    return;
+  }
+  if (known === undefined) return;
+  if (phase === "end") {
+    Object.assign(known, {
+      state: detail.failure ? "failed" : "done",
+      tookMs: detail.tookMs ?? atMs - known.startedAtMs,
+    });
+  }
+  if (step === "rollout" && detail.percent !== undefined)
+    Object.assign(known, { name: `${detail.percent} %`, percent: detail.percent });
+}
+
+/** Waiting for people has no end of its own in the story: the next stage's beginning is it. */
+function finishApproval(entries: readonly Entry[], atMs: number): void {
+  const approval = entries.find(({ step, state }) => step === "approve" && state === "running");
+  if (approval) Object.assign(approval, { state: "done", tookMs: atMs - approval.startedAtMs });
+}
+
+function endOf({ step, startedAtMs, percent }: Entry, { rollout, observation }: Timing): number | null {
+  if (step === "observe") return startedAtMs + observation.durationMs;
+  const bake = rollout.steps.find((each) => each.percent === percent);
+  return step === "rollout" && bake ? startedAtMs + rollout.settleMs + bake.bakeMs : null;
+}
+
+function ahead(entries: readonly Entry[], plan: Plan | null, { rollout }: Timing): readonly StageProgress[] {
+  const seen = new Set(entries.map(({ step }) => step));
+  const begun = new Set(entries.map(({ percent }) => percent));
+  const reached = Math.max(0, ...entries.map(({ percent }) => percent ?? 0));
+  const steps = (plan?.replaces ? rollout.steps : rollout.steps.slice(-1)).map(({ percent }) => percent);
+  const left = steps.filter((percent) => percent > reached && !begun.has(percent)).map((percent) => `${percent} %`);
+  const atFirstShift = entries.some(({ step, percent }) => step === "rollout" && percent === null)
+    ? left.slice(1)
+    : left;
+  return (plan?.steps ?? [])
+    .flatMap(({ stage }) => (stage === "rollout" ? atFirstShift : seen.has(stage) ? [] : [stage]))
+    .map((name) => ({ name, state: "ahead", startedAtMs: null, tookMs: null }));
+}
