@@ -12,6 +12,7 @@ import type { EnvironmentSettings } from "../domain/settings.ts";
 import { type AloneOptions, alone, contextAlone } from "../pipeline/alone.ts";
 import { servingNow } from "../pipeline/deploy.ts";
 import type { Parts } from "../pipeline/parts.ts";
+import { readCounters } from "../pipeline/reading.ts";
 import { backup } from "../pipeline/stages/backup.ts";
 import { build } from "../pipeline/stages/build.ts";
 import { busy } from "../pipeline/stages/lock.ts";
@@ -176,7 +177,9 @@ export async function monitorAlone(
   const instances = (await parts.target.observe(reporter.signal)).filter(
     ({ component, revision, state }) => state === "running" && revisions.has(`${component} ${revision}`),
   );
+  const context = contextAlone(optionsFor(parts, "monitor", serving.version, reporter));
   const intent = {
+    before: await readCounters(context, { candidate: serving.components, stable: null }),
     version: serving.version,
     startedAtMs: parts.clock.now(),
     observation,
@@ -185,7 +188,7 @@ export async function monitorAlone(
     stable: null,
     routed: parts.routers.size > 0,
   };
-  const seen = await alone(observe, intent, optionsFor(parts, "monitor", serving.version, reporter));
+  const seen = await observe.run(observe.prepare(intent), context);
   return { ...seen, version: serving.version };
 }
 

@@ -1,4 +1,5 @@
 /** X3 X4: back by hand. Needs a reason and the typed word, inside the window; `--dry-run` shows what would happen. */
+import type { DeploymentRow } from "../../app/model.ts";
 import { type RollbackTarget, rollbackTarget, windowFault } from "../../app/rollback-target.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import type { EnvironmentSettings } from "../../domain/settings.ts";
@@ -22,53 +23,55 @@ export async function rollbackCommand(
   environment: string,
   options: RollbackOptions,
 ): Promise<number> {
+  const { output } = session;
   const settings = await session.settings(environment);
   const parts = await session.parts(settings);
   const request = { reason: options.reason ?? "", toVersion: options.to ?? null, component: options.component ?? null };
-  const target = await rollbackTarget(parts, request, new AbortController().signal);
+  const target = await rollbackTarget(parts, request, session.interrupted);
   const lines = describe(target, settings, options);
   const closed = windowFault(parts, target.from, await parts.ledger.now());
+  const command = `sluice rollback ${environment}${closed ? " --emergency" : ""} --reason "…" --confirm ${settings.rollback.confirmWord}`;
   if (options.dryRun) {
-    session.output.result(
-      { ...target, windowClosed: closed ?? null },
-      [...lines, ...(closed ? [closed] : [])].join("\n"),
-    );
-    session.output.next(`sluice rollback ${environment} --reason "…" --confirm ${settings.rollback.confirmWord}`);
+    const text = [...lines, ...(closed ? [closed] : [])].join("\n");
+    output.result({ dryRun: true, ...target, windowClosed: closed ?? null }, text);
+    output.next(command);
     return 0;
   }
-  if (closed !== undefined && !options.emergency)
-    throw refused(
-      closed,
-      `After the window: sluice rollback ${environment} --emergency --reason "…" --confirm ${settings.rollback.confirmWord}`,
-    );
-  if (!request.reason.trim())
-    throw refused("A rollback needs a reason.", `Give one: sluice rollback ${environment} --reason "…"`);
-  for (const line of lines) session.output.progress(line);
-  const { confirmWord: word } = settings.rollback;
-  const command = `sluice rollback ${environment} --reason "…" --confirm ${word}`;
-  await confirm({ word, given: options.confirm, code: "ROLLBACK_REFUSED", command });
+  refuseUnready(closed, options, command);
+  for (const line of lines) output.progress(line);
+  await confirm({ word: settings.rollback.confirmWord, given: options.confirm, code: "ROLLBACK_REFUSED", command });
   const row = await createRow(session, settings, {
     kind: "rollback",
     version: target.to.version,
     commit: target.to.commit,
     input: { deploy: null, rollback: request },
   });
+  await leaveTrace(session, row, request.reason, options.emergency ?? false);
+  return begin(session, row, options);
+}
+
+function refuseUnready(closed: string | undefined, { emergency, reason = "" }: RollbackOptions, command: string): void {
+  if (closed !== undefined && !emergency) throw refused(closed, `After the window: ${command}`);
+  if (!reason.trim()) throw refused("A rollback needs a reason.", `Nothing was touched. Give one: ${command}`);
+}
+
+/** Who wanted it and why, before anything happens. */
+async function leaveTrace(session: Session, row: DeploymentRow, reason: string, emergency: boolean): Promise<void> {
   const { ledger } = await session.state();
   await ledger.append(
     {
       deploymentId: row.id,
-      environment,
+      environment: row.environment,
       step: "rollback by hand",
       phase: "progress",
       key: "reason",
-      title: `${session.user}${options.emergency ? " (emergency, outside the window)" : ""}: ${request.reason}`,
+      title: `${session.user}${emergency ? " (emergency, outside the window)" : ""}: ${reason}`,
       tone: "warn",
       actor: session.user,
-      detail: { reason: request.reason, emergency: options.emergency ?? false },
+      detail: { reason, emergency },
     },
     null,
   );
-  return begin(session, row, options);
 }
 
 function describe(

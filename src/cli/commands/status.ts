@@ -1,9 +1,12 @@
 /** W1: what is where and how it goes. Reads SQL only; the durable engine is never loaded, so that it answers at once. */
+import { resolve } from "node:path";
+import { environmentNames } from "../../app/environment-names.ts";
 import type { DeploymentRow, Ledger } from "../../app/model.ts";
 import { settingsOf } from "../../app/settings-of.ts";
 import { isAbandoned } from "../../app/start-worker.ts";
 import type { Failure } from "../../domain/errors.ts";
 import { findDeployment } from "../find.ts";
+import type { Output } from "../output.ts";
 import { progressOf } from "../render/progress.ts";
 import {
   type DeploymentStatus,
@@ -39,31 +42,42 @@ export async function statusCommand(
   return watch(session, words);
 }
 
-/** On a terminal the screen is redrawn in place; elsewhere each change is told once. */
 async function watch(session: Session, words: string | undefined): Promise<number> {
   const { output } = session;
   const { machineClock } = await import("../../app/clock.ts");
   const left = AbortSignal.any([session.interrupted, output.readerGone]);
-  let lines = 0;
-  let told = "";
+  const show = output.screen ? screenOf(output) : changesOf(output);
   for (;;) {
     const snapshot = await look(session, words);
-    if (output.screen) {
-      const text = `${snapshot.text}\nnext: ${snapshot.next}`;
-      const up = lines > 0 ? `\u001b[${lines}A\r\u001b[0J` : "";
-      output.result(null, `${up}${text}`);
-      lines = text.split("\n").length;
-    } else {
-      const key = JSON.stringify(snapshot.value, (name, value) => (name === "nowMs" ? undefined : value));
-      if (key !== told) output.result(snapshot.value, snapshot.text);
-      told = key;
-    }
+    show(snapshot);
     if (snapshot.over || left.aborted) {
       if (!output.screen) output.next(snapshot.next);
       return 0;
     }
     await machineClock.sleep(watchEveryMs, left).catch(() => undefined);
   }
+}
+
+type Show = (snapshot: Snapshot) => void;
+
+/** On a terminal what was shown is drawn again in its place. */
+function screenOf(output: Output): Show {
+  let lines = 0;
+  return ({ text, next }) => {
+    const up = lines > 0 ? `\u001b[${lines}A\r\u001b[0J` : "";
+    output.result(null, `${up}${text}\nnext: ${next}`);
+    lines = text.split("\n").length + 1;
+  };
+}
+
+/** Elsewhere each change is told once; that time passes is no change. */
+function changesOf(output: Output): Show {
+  let told = "";
+  return ({ value, text }) => {
+    const key = JSON.stringify(value, (name, inner) => (name === "nowMs" ? undefined : inner));
+    if (key !== told) output.result(value, text);
+    told = key;
+  };
 }
 
 async function look(session: Session, words: string | undefined): Promise<Snapshot> {
@@ -73,7 +87,7 @@ async function look(session: Session, words: string | undefined): Promise<Snapsh
 
 async function overview(session: Session, ledger: Ledger | undefined): Promise<Snapshot> {
   const { output } = session;
-  const environments = await declaredEnvironments(session);
+  const environments = await declaredEnvironments(session, ledger);
   const nowMs = (await ledger?.now()) ?? Date.now();
   const statuses = await Promise.all(environments.map((environment) => environmentStatus(ledger, environment)));
   const busy = statuses.find(({ last }) => last !== null && last.state !== "ended");
@@ -88,16 +102,15 @@ async function overview(session: Session, ledger: Ledger | undefined): Promise<S
 }
 
 /** The configuration names them; where it is broken, the ledger still knows where something was deployed. */
-async function declaredEnvironments(session: Session): Promise<readonly string[]> {
-  try {
-    return Object.keys((await session.project()).configuration.environments);
-  } catch (thrown) {
-    const state = await session.knownState();
-    const rows = state ? await state.ledger.deployments({ limit: 500 }) : [];
-    if (rows.length === 0) throw thrown;
+async function declaredEnvironments(session: Session, ledger: Ledger | undefined): Promise<readonly string[]> {
+  const declared = environmentNames(resolve(session.projectFolder, session.configurationFile));
+  if (declared) return declared;
+  const rows = ledger ? await ledger.deployments({ limit: 500 }) : [];
+  if (rows.length > 0) {
     session.output.progress("The configuration cannot be read; shown is what the ledger knows: sluice validate");
     return [...new Set(rows.map(({ environment }) => environment))];
   }
+  return Object.keys((await session.project()).configuration.environments);
 }
 
 async function environmentStatus(ledger: Ledger | undefined, environment: string): Promise<EnvironmentStatus> {

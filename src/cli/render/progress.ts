@@ -58,62 +58,64 @@ type Timing = Pick<EnvironmentSettings, "rollout" | "observation">;
 
 export function progressOf(events: readonly DeploymentEvent[], settings: Timing, ended: boolean): Progress {
   const entries: Entry[] = [];
-  const facts: { -readonly [key in keyof Omit<Progress, "stages" | "endsAtMs">]: Progress[key] } = {
-    percent: null,
-    candidate: null,
-    stable: null,
-    waitingFor: null,
-    plan: null,
-    digest: null,
-  };
+  let facts = nothingYet;
   for (const event of events) {
     const detail = (event.detail ?? {}) as Detail;
+    // What people do is told, but is no stage.
+    if (event.actor !== null) continue;
     noteEntry(entries, event, detail);
-    if (detail.plan) Object.assign(facts, { plan: detail.plan, digest: detail.digest ?? null });
-    if (detail.shifted && detail.percent !== undefined)
-      Object.assign(facts, { percent: detail.percent, candidate: null, stable: null });
-    if (detail.backOn !== undefined) Object.assign(facts, { percent: 0, candidate: null, stable: null });
-    if (detail.candidate) Object.assign(facts, { candidate: detail.candidate, stable: detail.stable ?? null });
-    if (event.step === "approve") facts.waitingFor = detail.waitingForApproval ? waiting(detail) : null;
+    facts = { ...facts, ...trafficFacts(detail), ...planFacts(event, detail) };
   }
   const running = entries.findLast(({ state }) => state === "running");
   const stages = [...entries.map(shown), ...(ended ? [] : ahead(entries, facts.plan, settings))];
-  return {
-    ...facts,
-    waitingFor: ended ? null : facts.waitingFor,
-    stages,
-    endsAtMs: running ? endOf(running, settings) : null,
-  };
+  const waitingFor = ended ? null : facts.waitingFor;
+  return { ...facts, waitingFor, stages, endsAtMs: running ? endOf(running, settings) : null };
 }
 
-const waiting = ({ missing, planDigest }: Detail): Progress["waitingFor"] => ({
-  missing: missing ?? 1,
-  planDigest: planDigest ?? "",
-});
+type Facts = Omit<Progress, "stages" | "endsAtMs">;
+
+const nothingYet: Facts = { percent: null, candidate: null, stable: null, waitingFor: null, plan: null, digest: null };
+
+/** A change of weight begins a new count. */
+function trafficFacts({ shifted, percent, backOn, candidate, stable }: Detail): Partial<Facts> {
+  if (backOn !== undefined) return { percent: 0, candidate: null, stable: null };
+  if (shifted && percent !== undefined) return { percent, candidate: null, stable: null };
+  return candidate ? { candidate, stable: stable ?? null } : {};
+}
+
+function planFacts({ step, phase }: DeploymentEvent, detail: Detail): Partial<Facts> {
+  const { plan, digest, waitingForApproval, missing, planDigest } = detail;
+  if (waitingForApproval) return { waitingFor: { missing: missing ?? 1, planDigest: planDigest ?? "" } };
+  if (plan) return { plan, digest: digest ?? null };
+  return phase === "begin" && step !== "approve" ? { waitingFor: null } : {};
+}
 
 const shown = ({ name, state, startedAtMs, tookMs }: Entry): StageProgress => ({ name, state, startedAtMs, tookMs });
 
 /** A step that a second process runs again goes on where it began: its time counts from the first beginning. */
 function noteEntry(entries: Entry[], event: DeploymentEvent, detail: Detail): void {
   const { step, phase, key, atMs } = event;
-  const known = entries.findLast(
-    (entry) => entry.step === step && (phase === "progress" || step === "approve" || entry.key === key),
-  );
+  const known = entries.findLast((entry) => entry.step === step && (phase === "progress" || entry.key === key));
   if (phase === "begin" || (step === "approve" && known === undefined)) {
     finishApproval(entries, atMs);
-    if (known && phase === "begin") Object.assign(known, { state: "running", tookMs: null });
+    if (known) Object.assign(known, { state: "running", tookMs: null });
     else entries.push({ step, key, name: step, state: "running", startedAtMs: atMs, tookMs: null, percent: null });
     return;
   }
-  if (known === undefined) return;
-  if (phase === "end") {
-    Object.assign(known, {
-      state: detail.failure ? "failed" : "done",
-      tookMs: detail.tookMs ?? atMs - known.startedAtMs,
-    });
-  }
-  if (step === "rollout" && detail.percent !== undefined)
-    Object.assign(known, { name: `${detail.percent} %`, percent: detail.percent });
+  if (known) Object.assign(known, changeOf(event, detail, known));
+}
+
+function changeOf(
+  { step, phase, atMs }: DeploymentEvent,
+  { failure, tookMs, percent }: Detail,
+  known: Entry,
+): Partial<Entry> {
+  const weight = step === "rollout" && percent !== undefined ? { name: `${percent} %`, percent } : {};
+  const end =
+    phase === "end"
+      ? { state: failure ? ("failed" as const) : ("done" as const), tookMs: tookMs ?? atMs - known.startedAtMs }
+      : {};
+  return { ...weight, ...end };
 }
 
 /** Waiting for people has no end of its own in the story: the next stage's beginning is it. */

@@ -1,5 +1,6 @@
 /** Text in columns: widths as a terminal counts them, cut and folded without breaking colours or wide characters. */
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what a colour begins with
 const colour = /\u001b\[[0-9;]*m/y;
 const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
 
@@ -62,23 +63,20 @@ export const padStart = (text: string, columns: number): string =>
 
 /** Folds at spaces; every line after the first begins with `indent`. A word longer than a line is left whole, for copying. */
 export function fold(text: string, columns: number, indent = ""): readonly string[] {
-  if (!Number.isFinite(columns)) return text.split("\n").map((line, at) => (at === 0 ? line : indent + line));
+  return text.split("\n").flatMap((paragraph, at) => foldLine(paragraph, columns, at === 0 ? "" : indent, indent));
+}
+
+function foldLine(text: string, columns: number, first: string, indent: string): readonly string[] {
+  if (!Number.isFinite(columns)) return [first + text];
   const lines: string[] = [];
-  for (const paragraph of text.split("\n")) {
-    let line = lines.length === 0 ? "" : indent;
-    let empty = true;
-    for (const word of paragraph.split(" ")) {
-      if (!empty && widthOf(line) + 1 + widthOf(word) > columns) {
-        lines.push(line);
-        line = indent;
-        empty = true;
-      }
-      line += empty ? word : ` ${word}`;
-      empty = false;
-    }
-    lines.push(line);
+  const [head = "", ...words] = text.split(" ");
+  let line = first + head;
+  for (const word of words) {
+    const fits = widthOf(line) + 1 + widthOf(word) <= columns;
+    if (!fits) lines.push(line);
+    line = fits ? `${line} ${word}` : indent + word;
   }
-  return lines;
+  return [...lines, line];
 }
 
 /** `head` and, beside it, the folded text. */
