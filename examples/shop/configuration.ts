@@ -1,15 +1,24 @@
 /** The shop's sluice.yaml. The demo gives ports and database; its waits are seconds where production would have minutes. */
+export interface ShopPorts {
+  readonly gateway: number;
+  readonly catalogue: number;
+  readonly auth: number;
+}
+
 export interface ShopPlace {
-  readonly ports: { readonly gateway: number; readonly catalogue: number; readonly auth: number };
+  readonly ports: ShopPorts;
+  /** Absent: there is no environment `uat`. Its database is named by SHOP_UAT_DATABASE_URL. */
+  readonly uatPorts?: ShopPorts;
   readonly database: { readonly kind: "postgres" | "sqlite"; readonly url: string };
   /** Absolute folder of the `pg` package, for the services. */
   readonly pgModule: string;
-  /** Text of the approvals section of the second environment. */
+  /** Who may approve in the second environment, by their names in the file of allowed signers. */
   readonly approvers: readonly string[];
   readonly allowedSignersFile: string;
 }
 
-export function shopConfiguration({ ports, database, pgModule, approvers, allowedSignersFile }: ShopPlace): string {
+export function shopConfiguration(place: ShopPlace): string {
+  const { ports, database, pgModule } = place;
   const declared =
     database.kind === "postgres"
       ? "{ kind: postgres, url: { secret: SHOP_DATABASE_URL } }"
@@ -89,14 +98,19 @@ environments:
     observation: { duration: 3s, every: 500ms, failureLimit: 3, minProbes: 5, limits: { errorRate: 0.01, minRequests: 20 } }
     rollback: { window: 60m }
     onCall: ["Ada Okafor <ada@shop.example>"]
+${place.uatPorts ? uat(place, place.uatPorts) : ""}`;
+}
 
+function uat({ approvers, allowedSignersFile }: ShopPlace, ports: ShopPorts): string {
+  return `
   uat:
     policy: standard
     url: http://127.0.0.1:${ports.gateway}
     tags: ["v*"]
     checks: { ci: off, load: off, clean-tree: off, memory: warn, no-active-deployment: block }
-    ports: { gateway: ${ports.gateway + 100}, catalogue: ${ports.catalogue + 100}, auth: ${ports.auth + 100} }
-    variables: { gateway: { CATALOGUE_URL: "http://127.0.0.1:${ports.catalogue + 100}", AUTH_URL: "http://127.0.0.1:${ports.auth + 100}" } }
+    ports: { gateway: ${ports.gateway}, catalogue: ${ports.catalogue}, auth: ${ports.auth} }
+    variables: { gateway: { CATALOGUE_URL: "http://127.0.0.1:${ports.catalogue}", AUTH_URL: "http://127.0.0.1:${ports.auth}" } }
+    secrets: { SHOP_DATABASE_URL: { env: SHOP_UAT_DATABASE_URL } }
     approvals: { required: 2, approvers: [${approvers.join(", ")}], allowedSigners: ${JSON.stringify(allowedSignersFile)}, wait: 1s, timeout: 5m }
     backup: { policy: none }
     rollout: { steps: [{ percent: 100, bake: 1s }], checkEvery: 500ms, limits: { minRequests: 1 }, unknownFor: 1s, onUnknown: continue, unattended: 10s }

@@ -21,6 +21,8 @@ export interface ShopDatabase {
   readonly url: string;
   /** One line for the reader, without the password. */
   readonly describe: string;
+  /** An empty database of its own beside the first, for a second environment; gives its url. */
+  another(name: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -48,7 +50,8 @@ export async function startShopDatabase(folder: string, options: ShopDatabaseOpt
 function sqlite(folder: string, why: string): ShopDatabase {
   const file = join(resolve(folder), "shop.db");
   const describe = `SQLite ${process.versions.sqlite}, ${file} (${why})`;
-  return { kind: "sqlite", url: `sqlite:${file}`, describe, stop: async () => undefined };
+  const another = async (name: string) => `sqlite:${join(resolve(folder), `${name}.db`)}`;
+  return { kind: "sqlite", url: `sqlite:${file}`, describe, another, stop: async () => undefined };
 }
 
 /** The folder of `initdb` and `postgres`: on PATH, else where the usual packages put them, newest first. */
@@ -108,7 +111,8 @@ async function postgres(folder: string, binaries: string, keeper: ChildKeeper | 
   try {
     const url = `postgresql://shop:${password}@127.0.0.1:${port}/shop`;
     const version = await createDatabase(url, () => child.exitCode ?? child.signalCode);
-    return { kind: "postgres", url, describe: `PostgreSQL ${version} from ${binaries}, on 127.0.0.1:${port}`, stop };
+    const describe = `PostgreSQL ${version} from ${binaries}, on 127.0.0.1:${port}`;
+    return { kind: "postgres", url, describe, another: (name) => createBeside(url, name), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -173,6 +177,20 @@ async function createDatabase(url: string, ended: () => number | string | null):
       await client.end().catch(() => undefined);
     }
   }
+}
+
+/** `name` is ours, a plain word. */
+async function createBeside(url: string, name: string): Promise<string> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  await client.connect();
+  try {
+    await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`);
+  } finally {
+    await client.end();
+  }
+  const beside = new URL(url);
+  beside.pathname = `/${name}`;
+  return beside.href;
 }
 
 async function freePort(): Promise<number> {

@@ -1,0 +1,58 @@
+/**
+ * What outlives the command line on purpose (router, shop, a worker that nobody follows, the ledger's PostgreSQL) is ended
+ * here, by pid, when the demo ends.
+ */
+import { join } from "node:path";
+import { stopBuiltinRouter } from "../../../src/adapters/builtin-router/launch.ts";
+import { endInstance } from "../../../src/adapters/process/end-instance.ts";
+import { type InstanceRecord, instanceRecords } from "../../../src/adapters/process/instance-records.ts";
+import { findByVariable, isRunning, sendSignal } from "../../../src/adapters/process-identity.ts";
+import { machineClock } from "../../../src/app/clock.ts";
+import { embeddedPostgresStatus, openEmbeddedPostgres } from "../../../src/engine/embedded-postgres/open.ts";
+import type { DemoPlace } from "./place.ts";
+import { mark } from "./sluice.ts";
+
+const never = new AbortController().signal;
+const environments = ["production", "uat"];
+
+/** Workers end by themselves a moment after their deployment; those that do not are asked, then killed. */
+export async function endWorkers({ folder }: DemoPlace): Promise<void> {
+  for (const [signal, waitMs] of [["SIGTERM", 3_000] as const, ["SIGKILL", 3_000] as const]) {
+    for (const { pid } of await workers(folder)) sendSignal(pid, signal);
+    const untilMs = machineClock.now() + waitMs;
+    while ((await workers(folder)).length > 0 && machineClock.now() < untilMs) await machineClock.sleep(50);
+  }
+}
+
+const workers = async (folder: string) => (await findByVariable(mark, folder)).filter(({ pid }) => pid !== process.pid);
+
+export async function endRouters({ state }: DemoPlace): Promise<void> {
+  const folders = environments.map((environment) => join(state, "router", environment));
+  await Promise.all(folders.map((folder) => stopBuiltinRouter(folder, machineClock, "the demo has ended", 1_000)));
+}
+
+export async function endInstances({ state }: DemoPlace): Promise<void> {
+  await Promise.all((await instances(state)).map((record) => endInstance(record, machineClock, never)));
+}
+
+async function instances(state: string): Promise<readonly InstanceRecord[]> {
+  const all = environments.map((environment) => instanceRecords(join(state, "run", environment)).all());
+  return (await Promise.all(all)).flat();
+}
+
+export async function endLedger({ state }: DemoPlace): Promise<void> {
+  if (await embeddedPostgresStatus(state)) await (await openEmbeddedPostgres({ stateFolder: state })).stop();
+}
+
+/** What still runs, for people; empty is what the demo promises. */
+export async function leftRunning({ folder, state }: DemoPlace): Promise<readonly string[]> {
+  const running = (await instances(state)).map(async ({ component, revision, process }) =>
+    process && (await isRunning(process)) ? [`${component} ${revision} (process ${process.pid})`] : [],
+  );
+  const ledger = await embeddedPostgresStatus(state);
+  return [
+    ...(await workers(folder)).map(({ pid }) => `a worker (process ${pid})`),
+    ...(await Promise.all(running)).flat(),
+    ...(ledger ? [`the ledger's PostgreSQL (process ${ledger.pid})`] : []),
+  ];
+}
