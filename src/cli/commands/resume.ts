@@ -17,11 +17,12 @@ export async function resumeCommand(
 ): Promise<number> {
   const rows = id === undefined ? await unfinished(session) : [await deploymentOf(session, id)];
   const open = rows.filter((row) => row.state !== "ended");
+  const [named] = rows;
+  // Whether it ended a moment before or a moment after this was typed, the answer is the same.
+  if (open.length === 0 && id !== undefined && named) return follow(session, named.id, { wait: false, revive: false });
   if (open.length === 0) {
-    session.output.result(
-      { resumed: [] },
-      id === undefined ? "nothing is unfinished" : `${rows[0]?.id} has ended: ${rows[0]?.outcome}`,
-    );
+    session.output.result({ resumed: [] }, "nothing is unfinished");
+    session.output.next("sluice status");
     return 0;
   }
   if (options.dryRun) {
