@@ -1,6 +1,6 @@
 /** Starts the worker of a deployment as a process of its own: it outlives the terminal that asked for it. */
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -42,11 +42,22 @@ export function isAbandoned(row: DeploymentRow): boolean {
   return row.executor.host === hostname() && !isAlive(row.executor.pid);
 }
 
+/** One that has ended and waits to be reaped, as in containers whose first process reaps nobody, still takes signals. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (thrown) {
     return (thrown as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function isZombie(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")")).startsWith(") Z");
+  } catch {
+    // No such folder here, or gone since: the signal has told what there is to know.
+    return false;
   }
 }
