@@ -95,7 +95,7 @@ function healthCheck(
   });
 }
 
-function smokeChecks(settings: EnvironmentSettings, version: string, around: Surroundings): readonly Check[] {
+function smokeChecks(settings: EnvironmentSettings, version: string | null, around: Surroundings): readonly Check[] {
   const { suite, checks, journeys } = settings.smoke;
   const declared = checksOfSuite(checks, suite).map((check) => smokeCheck(check, version, around));
   const walked = checksOfSuite(
@@ -106,7 +106,7 @@ function smokeChecks(settings: EnvironmentSettings, version: string, around: Sur
   return [...declared, ...databases.map((database) => databaseCheck(database, { clock: around.clock })), ...walked];
 }
 
-function smokeCheck(check: SmokeCheckSettings, version: string, around: Surroundings): Check {
+function smokeCheck(check: SmokeCheckSettings, version: string | null, around: Surroundings): Check {
   const { clock, redact } = around;
   switch (check.kind) {
     case "http":

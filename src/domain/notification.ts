@@ -9,6 +9,7 @@ export const notificationKinds = [
   "cancelled",
   "stage-passed",
   "component-updated",
+  "alert",
   "rollback-triggered",
   "succeeded",
   "failed",

@@ -20,3 +20,10 @@ export interface Serving {
   readonly sinceMs: number;
   readonly components: readonly ServingComponent[];
 }
+
+/** The version that every component has; null where one was rolled back by itself (X4). */
+export function commonVersion(components: readonly Pick<ServingComponent, "version">[]): string | null {
+  const versions = new Set(components.map(({ version }) => version));
+  const [only] = versions;
+  return versions.size === 1 && only !== undefined ? only : null;
+}

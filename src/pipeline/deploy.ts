@@ -6,10 +6,11 @@
 import { revisionFor } from "../domain/ids.ts";
 import type { Artifact, Release } from "../domain/release.ts";
 import { stepsFor } from "../domain/rollout.ts";
-import type { Serving, ServingComponent } from "../domain/serving.ts";
-import type { EnvironmentSettings } from "../domain/settings.ts";
+import { commonVersion, type Serving, type ServingComponent } from "../domain/serving.ts";
+import type { EnvironmentSettings, RolloutStep } from "../domain/settings.ts";
 import { withFailureAction } from "./on-failure.ts";
 import type { Parts } from "./parts.ts";
+import { readCountersBefore } from "./reading.ts";
 import type { Run } from "./run.ts";
 import { approve } from "./stages/approve.ts";
 import { backup } from "./stages/backup.ts";
@@ -21,7 +22,7 @@ import { type MadePlan, planning, refuseBlocked } from "./stages/plan.ts";
 import { preflight } from "./stages/preflight.ts";
 import { promote } from "./stages/promote.ts";
 import { retire } from "./stages/retire.ts";
-import { rolloutStep, routesAt } from "./stages/rollout-step.ts";
+import { type RolloutIntent, rolloutStep, routesAt } from "./stages/rollout-step.ts";
 import { saveConfiguration } from "./stages/save-configuration.ts";
 import { smoke } from "./stages/smoke.ts";
 import { type Started, startCandidate } from "./stages/start-candidate.ts";
@@ -77,21 +78,20 @@ export async function shiftTraffic(
   const common = { candidate, stable, started, routed };
 
   for (const step of stepsFor(steps, stable !== null && started.stable.length > 0)) {
-    const intent = { ...common, step, version, rollout: settings.rollout, startedAtMs: await run.flow.now() };
-    await withFailureAction(run, "rollout", () => run.do(rolloutStep, intent));
-    run.traffic.attend(routesAt(common, step.percent), run.attempt);
+    const passed = await withFailureAction(run, "rollout", () => shiftTo(run, step, { ...common, version }));
+    if (!passed) continue;
     await run.notify("stage-passed", {
       title: `${version} holds ${step.percent} % in ${settings.environment}`,
       message: `The ${step.percent} % step passed.`,
       next: `sluice status ${run.row.id}`,
     });
   }
-  await withFailureAction(run, "smoke", () =>
-    run.do(smoke, { version, suite: settings.smoke.suite, timeoutMs: settings.smoke.timeoutMs }),
-  );
+  const { suite, timeoutMs } = settings.smoke;
+  await withFailureAction(run, "smoke", () => run.do(smoke, { version: commonVersion(candidate), suite, timeoutMs }));
   await withFailureAction(run, "observation", async () =>
     run.do(observe, {
       version,
+      before: await run.record("counters", (ctx) => readCountersBefore(ctx, common)),
       startedAtMs: await run.flow.now(),
       observation: settings.observation,
       candidate,
@@ -101,6 +101,21 @@ export async function shiftTraffic(
     }),
   );
   await finishWith(run, version, candidate, stable, started);
+}
+
+async function shiftTo(
+  run: Run,
+  step: RolloutStep,
+  common: Pick<RolloutIntent, "candidate" | "stable" | "started" | "routed" | "version">,
+): Promise<void> {
+  const before = await run.record("counters", (ctx) => readCountersBefore(ctx, common));
+  const { rollout } = run.parts.settings;
+  try {
+    await run.do(rolloutStep, { ...common, step, rollout, before, startedAtMs: await run.flow.now() });
+  } finally {
+    // Also where the step failed and a person decides: in a process that took over, nobody else has told what to renew.
+    run.traffic.attend(routesAt(common, step.percent), run.attempt);
+  }
 }
 
 async function finishWith(

@@ -4,26 +4,35 @@ import type { RollbackTrigger } from "../domain/settings.ts";
 import { peopleTopic } from "../ports/ledger.ts";
 import type { Run } from "./run.ts";
 
+/** True: it passed. False: it failed, and the deployment goes on nevertheless, as configured or as a person decided. */
 export async function withFailureAction(
   run: Run,
   trigger: RollbackTrigger,
   stage: () => Promise<unknown>,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await stage();
+    return true;
   } catch (thrown) {
     if (!(thrown instanceof SluiceError) || thrown.failure.code === "CANCELLED") throw thrown;
     const action = actionFor(run, trigger, thrown);
     if (action === "roll-back") throw thrown;
-    await run.tell(
-      trigger,
-      `on-failure-${thrown.failure.at}`,
-      `${thrown.failure.message} (configured: ${action})`,
-      "bad",
-      { action },
-    );
+    // The same trigger may fail again at the next weight: that is another line, and another message.
+    const occasion = `${trigger} ${run.begun}`;
+    const { message } = thrown.failure;
+    await run.tell(trigger, `on-failure-${occasion}`, `${message} (configured: ${action})`, "bad", { action });
     if (action === "hold") await hold(run, trigger, thrown);
+    else await alert(run, trigger, message);
+    return false;
   }
+}
+
+async function alert(run: Run, trigger: RollbackTrigger, message: string): Promise<void> {
+  await run.notify("alert", {
+    title: `${run.row.version} in ${run.parts.settings.environment}: ${trigger} failed, going on as configured (${run.begun})`,
+    message,
+    next: `sluice status ${run.row.id} · or go back: sluice cancel ${run.row.id} --reason "…"`,
+  });
 }
 
 function actionFor(run: Run, trigger: RollbackTrigger, failure: SluiceError) {
@@ -35,7 +44,7 @@ function actionFor(run: Run, trigger: RollbackTrigger, failure: SluiceError) {
 async function hold(run: Run, trigger: RollbackTrigger, failure: SluiceError): Promise<void> {
   const { settings, ledger } = run.parts;
   await run.notify("rollback-triggered", {
-    title: `${run.row.version} is held in ${settings.environment}: a person must decide`,
+    title: `${run.row.version} is held in ${settings.environment} after ${trigger} ${run.begun}: a person must decide`,
     message: failure.failure.message,
     next: `sluice promote ${run.row.id} · or go back: sluice cancel ${run.row.id} --reason "…"`,
   });
@@ -49,7 +58,7 @@ async function hold(run: Run, trigger: RollbackTrigger, failure: SluiceError): P
     if (isPromotion(message)) break;
   }
   await ledger.setState(run.row.id, "running", run.attempt);
-  await run.tell(trigger, "promoted-by-hand", "a person decided to go on", "warn");
+  await run.tell(trigger, `promoted-by-hand-${run.begun}`, "a person decided to go on", "warn");
 }
 
 const isPromotion = (message: unknown): boolean =>

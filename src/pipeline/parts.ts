@@ -39,7 +39,7 @@ export interface Parts {
     /** The declared health checks (H1), as clients see them. `version` null: any version may answer. */
     readonly services: (version: string | null) => readonly Check[];
     /** The environment's smoke suite (H4). */
-    readonly smoke: (version: string) => readonly Check[];
+    readonly smoke: (version: string | null) => readonly Check[];
   };
   readonly secrets: {
     readonly missing: () => readonly { readonly name: string; readonly required: boolean; readonly source: string }[];

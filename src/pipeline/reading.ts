@@ -12,31 +12,49 @@ import {
 } from "../domain/traffic-window.ts";
 import type { StageContext } from "./stage.ts";
 
-/** component → revision → counters. */
-export type Readings = ReadonlyMap<string, ReadonlyMap<RevisionId, Counters>>;
+/** component → revision → counters. Plain JSON: the one before a watch is journalled, so that a watch begun again sees all of it. */
+export type Readings = Readonly<Record<string, Readonly<Record<RevisionId, Counters>>>>;
+
+export interface Versions {
+  readonly candidate: readonly ServingComponent[];
+  readonly stable: Serving | null;
+}
 
 export interface Windows {
   readonly candidate: TrafficWindow;
   readonly stable: TrafficWindow | undefined;
 }
 
-export async function readCounters({ parts, signal }: StageContext): Promise<Readings> {
+/** @param versions the only ones wanted: a router remembers every revision it ever saw. */
+export async function readCounters({ parts, signal }: StageContext, versions?: Versions): Promise<Readings> {
+  const wanted =
+    versions &&
+    new Set([...versions.candidate, ...(versions.stable?.components ?? [])].map(({ revision }) => revision));
   const entries = await Promise.all(
-    [...parts.routers].map(async ([component, router]) => [component, await router.counters(signal)] as const),
+    [...parts.routers].map(async ([component, router]) => {
+      const counters = [...(await router.counters(signal))].filter(([revision]) => wanted?.has(revision) ?? true);
+      return [component, Object.fromEntries(counters)] as const;
+    }),
   );
-  return new Map(entries);
+  return Object.fromEntries(entries);
 }
 
-export function windowsSince(
-  before: Readings,
-  after: Readings,
-  versions: { readonly candidate: readonly ServingComponent[]; readonly stable: Serving | null },
-): Windows {
+/** As `before` of a window: the edges of the bins are read from the reading after it. */
+export async function readCountersBefore(ctx: StageContext, versions: Versions): Promise<Readings> {
+  const readings = await readCounters(ctx, versions);
+  const short = (counters: Counters): Counters => ({ ...counters, latencyEdgesMs: [] });
+  return Object.fromEntries(
+    Object.entries(readings).map(([component, byRevision]) => [
+      component,
+      Object.fromEntries(Object.entries(byRevision).map(([revision, counters]) => [revision, short(counters)])),
+    ]),
+  );
+}
+
+export function windowsSince(before: Readings, after: Readings, versions: Versions): Windows {
   const sum = (components: readonly ServingComponent[]) =>
     components
-      .map(({ component, revision }) =>
-        windowBetween(before.get(component)?.get(revision), after.get(component)?.get(revision)),
-      )
+      .map(({ component, revision }) => windowBetween(before[component]?.[revision], after[component]?.[revision]))
       .reduce(addWindows, emptyWindow);
   return { candidate: sum(versions.candidate), stable: versions.stable ? sum(versions.stable.components) : undefined };
 }

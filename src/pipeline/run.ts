@@ -142,6 +142,11 @@ export class Run {
     return failures;
   }
 
+  /** How many stages have begun: the same number in every replay. */
+  get begun(): number {
+    return this.#started.length;
+  }
+
   /** What the stages begun so far touch: decides between refused, failed and rolled back. */
   get touched(): ReadonlySet<Touches> {
     return new Set(this.#started.map(({ stage }) => stage.touches));

@@ -7,7 +7,7 @@ import { type Failure, failureOf } from "../domain/errors.ts";
 import { asJson, type Json } from "../domain/json.ts";
 import type { NotificationKind } from "../domain/notification.ts";
 import { type Outcome, outcomeOf } from "../domain/outcome.ts";
-import type { Serving } from "../domain/serving.ts";
+import { commonVersion, type Serving } from "../domain/serving.ts";
 import { FlowLost } from "../ports/flow.ts";
 import { peopleTopic } from "../ports/ledger.ts";
 import { servingNow } from "./deploy.ts";
@@ -73,7 +73,12 @@ async function verifyStable(run: Run): Promise<Failure | undefined> {
     const found = await run.record("verify stable", async (ctx): Promise<Failure | null> => {
       const serving = await servingNow(run.parts);
       if (serving === null) return null;
-      const { verdict } = await runSmoke(ctx, serving.version, run.parts.settings.smoke.timeoutMs, "rollback.log");
+      const { verdict } = await runSmoke(
+        ctx,
+        commonVersion(serving.components),
+        run.parts.settings.smoke.timeoutMs,
+        "rollback.log",
+      );
       if (verdict.kind === "pass") {
         await ctx.progress(`${serving.version} answers well again`, { verified: true }, "ok");
         return null;

@@ -2,13 +2,14 @@
 import { humanDuration } from "../../domain/duration.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import { aggregateRound, nextObservation, startOfObservation } from "../../domain/health.ts";
-import type { Serving, ServingComponent } from "../../domain/serving.ts";
+import { commonVersion, type Serving, type ServingComponent } from "../../domain/serving.ts";
 import type { ObservationSettings } from "../../domain/settings.ts";
 import { judgeTraffic } from "../../domain/traffic-window.ts";
 import { toneOf, worst } from "../../domain/verdict.ts";
 import type { Instance } from "../../ports/target.ts";
 import { drawWindows, type Readings, readCounters, windowsSince } from "../reading.ts";
 import type { Stage, StageContext } from "../stage.ts";
+import { instanceChecks } from "./rollout-step.ts";
 
 interface ObserveIntent {
   readonly version: string;
@@ -18,6 +19,8 @@ interface ObserveIntent {
   readonly instances: readonly Instance[];
   readonly stable: Serving | null;
   readonly routed: boolean;
+  /** What the routers had counted when the watch began. */
+  readonly before: Readings;
 }
 
 export interface Observed {
@@ -48,12 +51,14 @@ async function watch(intent: ObserveIntent, ctx: StageContext): Promise<Observed
   const { clock } = ctx.parts;
   const { observation, startedAtMs } = intent;
   const endsAtMs = startedAtMs + observation.durationMs;
-  const before = await readCounters(ctx);
   let state = startOfObservation;
   let seen = { requests: 0, errors: 0 };
-  while (clock.now() < endsAtMs) {
-    await clock.sleep(Math.min(observation.everyMs, endsAtMs - clock.now()), ctx.signal);
-    const round = await observeRound(intent, before, ctx);
+  // Begun again after its end, since the process died, it still has to see for itself: one round that passes is enough then.
+  const mayGoOn = () => clock.now() < endsAtMs || (state.passedRounds === 0 && state.rounds < observation.failureLimit);
+  while (observation.durationMs > 0 && mayGoOn()) {
+    const leftMs = endsAtMs - clock.now();
+    if (leftMs > 0 || state.rounds > 0) await clock.sleep(waitMs(leftMs, observation.everyMs), ctx.signal);
+    const round = await observeRound(intent, ctx);
     seen = round.seen;
     const next = nextObservation(state, round, observation);
     state = next.state;
@@ -64,9 +69,11 @@ async function watch(intent: ObserveIntent, ctx: StageContext): Promise<Observed
   return { rounds: state.rounds, passedRounds: state.passedRounds, tookMs: clock.now() - startedAtMs, ...seen };
 }
 
+const waitMs = (leftMs: number, everyMs: number): number => (leftMs > 0 ? Math.min(everyMs, leftMs) : everyMs);
+
 /** Probes and traffic together; what the routers counted is judged over the whole watch so far. */
-async function observeRound(intent: ObserveIntent, before: Readings, ctx: StageContext) {
-  const windows = windowsSince(before, await readCounters(ctx), intent);
+async function observeRound(intent: ObserveIntent, ctx: StageContext) {
+  const windows = windowsSince(intent.before, await readCounters(ctx, intent), intent);
   const round = aggregateRound(await probeAll(intent, ctx));
   const traffic = intent.routed ? [judgeTraffic(windows.candidate, undefined, intent.observation.limits)] : [];
   const verdict = worst([round.verdict, ...traffic]);
@@ -76,8 +83,8 @@ async function observeRound(intent: ObserveIntent, before: Readings, ctx: StageC
   return { ...round, verdict, seen: { requests: windows.candidate.requests, errors: windows.candidate.errors } };
 }
 
-async function probeAll({ instances, version }: ObserveIntent, ctx: StageContext) {
-  const checks = [...ctx.parts.checks.instances(instances, version), ...ctx.parts.checks.services(version)];
+async function probeAll({ instances, candidate }: ObserveIntent, ctx: StageContext) {
+  const checks = [...instanceChecks(ctx.parts, instances), ...ctx.parts.checks.services(commonVersion(candidate))];
   const results = await Promise.all(checks.map((check) => check.probe(ctx.signal)));
   return results.map((result, at) => ({ result, critical: checks[at]?.critical ?? true }));
 }

@@ -6,12 +6,14 @@ import { humanDuration } from "../../domain/duration.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import { aggregateRound } from "../../domain/health.ts";
 import { nextMove, splitBetween, stepsFor } from "../../domain/rollout.ts";
-import type { Serving, ServingComponent } from "../../domain/serving.ts";
+import { commonVersion, type Serving, type ServingComponent } from "../../domain/serving.ts";
 import type { RolloutSettings, RolloutStep } from "../../domain/settings.ts";
 import { judgeTraffic, type TrafficWindow } from "../../domain/traffic-window.ts";
 import { toneOf, type Verdict, worst } from "../../domain/verdict.ts";
+import type { Check } from "../../ports/check.ts";
 import type { Instance } from "../../ports/target.ts";
-import { drawWindows, readCounters, windowsSince } from "../reading.ts";
+import type { Parts } from "../parts.ts";
+import { drawWindows, type Readings, readCounters, windowsSince } from "../reading.ts";
 import type { Stage, StageContext } from "../stage.ts";
 import type { RouteSplit } from "../traffic.ts";
 import type { Started } from "./start-candidate.ts";
@@ -25,6 +27,8 @@ export interface RolloutIntent {
   readonly started: Started;
   readonly routed: readonly string[];
   readonly rollout: RolloutSettings;
+  /** What the routers had counted when the step began. */
+  readonly before: Readings;
 }
 
 export interface StepPassed {
@@ -76,19 +80,17 @@ export const rolloutStep: Stage<RolloutIntent, RolloutIntent, StepPassed> = {
 
 async function bake(intent: RolloutIntent, ctx: StageContext): Promise<StepPassed> {
   const { clock } = ctx.parts;
-  const { rollout, step } = intent;
-  const before = await readCounters(ctx);
+  const { rollout, step, before } = intent;
   const bakeEndsAtMs = intent.startedAtMs + rollout.settleMs + step.bakeMs;
   let failuresInARow = 0;
   await clock.sleep(rollout.settleMs, ctx.signal);
-  for (;;) {
+  for (let round = 1; ; round++) {
     const leftMs = bakeEndsAtMs - clock.now();
-    await clock.sleep(
-      Math.max(0, leftMs > 0 ? Math.min(rollout.checkEveryMs, leftMs) : rollout.checkEveryMs),
-      ctx.signal,
-    );
+    const waitMs = leftMs > 0 ? Math.min(rollout.checkEveryMs, leftMs) : rollout.checkEveryMs;
+    // Without a bake, or begun again after its end, there is nothing to wait for before the first round.
+    if (leftMs > 0 || round > 1) await clock.sleep(waitMs, ctx.signal);
     await ctx.traffic.verify(ctx.signal);
-    const windows = windowsSince(before, await readCounters(ctx), intent);
+    const windows = windowsSince(before, await readCounters(ctx, intent), intent);
     const verdict = worst([
       await healthRound(intent, ctx),
       judgeTraffic(windows.candidate, windows.stable, limitsOf(intent)),
@@ -116,13 +118,10 @@ async function bake(intent: RolloutIntent, ctx: StageContext): Promise<StepPasse
 const limitsOf = ({ rollout, step, routed }: RolloutIntent) =>
   step.bakeMs === 0 || routed.length === 0 ? { ...rollout.limits, minRequests: 0 } : rollout.limits;
 
-async function healthRound({ started, version, step, stable }: RolloutIntent, ctx: StageContext) {
+async function healthRound({ started, candidate, step, stable }: RolloutIntent, ctx: StageContext) {
   // Below 100 % a public address may be answered by either version, so only the instances' own answers must name theirs.
-  const servicesVersion = step.percent === 100 || stable === null ? version : null;
-  const checks = [
-    ...ctx.parts.checks.instances(started.candidate, version),
-    ...ctx.parts.checks.services(servicesVersion),
-  ];
+  const servicesVersion = step.percent === 100 || stable === null ? commonVersion(candidate) : null;
+  const checks = [...instanceChecks(ctx.parts, started.candidate), ...ctx.parts.checks.services(servicesVersion)];
   const results = await Promise.all(checks.map((check) => check.probe(ctx.signal)));
   for (const { name, verdict, detail, tookMs } of results) {
     await ctx.log(
@@ -130,9 +129,12 @@ async function healthRound({ started, version, step, stable }: RolloutIntent, ct
       `${verdict.kind.padEnd(7)} ${name.padEnd(30)} ${Math.round(tookMs)} ms  ${detail}`,
     );
   }
-  const critical = new Set(checks.filter((check) => check.critical).map(({ name }) => name));
-  return aggregateRound(results.map((result) => ({ result, critical: critical.has(result.name) }))).verdict;
+  return aggregateRound(results.map((result, at) => ({ result, critical: checks[at]?.critical ?? true }))).verdict;
 }
+
+/** Each instance must name the version it was started as: after a rollback of one component they differ (X4). */
+export const instanceChecks = ({ checks }: Parts, instances: readonly Instance[]): readonly Check[] =>
+  instances.flatMap((instance) => checks.instances([instance], instance.version));
 
 async function tellRound(
   { step }: RolloutIntent,

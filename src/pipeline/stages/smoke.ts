@@ -5,7 +5,8 @@ import type { Check, CheckResult } from "../../ports/check.ts";
 import type { Stage, StageContext } from "../stage.ts";
 
 interface SmokeIntent {
-  readonly version: string;
+  /** What whoever answers must name; null: versions are mixed, or either may answer. */
+  readonly version: string | null;
   readonly suite: string;
   readonly timeoutMs: number;
 }
@@ -39,7 +40,7 @@ export const smoke: Stage<SmokeIntent, SmokeIntent, readonly CheckResult[]> = {
 };
 
 /** All at once; what is still running at the deadline is unknown, and unknown does not pass. */
-export async function runSmoke(ctx: StageContext, version: string, timeoutMs: number, file = "smoke.log") {
+export async function runSmoke(ctx: StageContext, version: string | null, timeoutMs: number, file = "smoke.log") {
   const checks = [...ctx.parts.checks.services(version), ...ctx.parts.checks.smoke(version)];
   const deadline = new AbortController();
   const timer = ctx.parts.clock.sleep(timeoutMs, AbortSignal.any([ctx.signal, deadline.signal])).then(
