@@ -1,11 +1,14 @@
 /**
  * Outlives the demo by a moment: when its standard input ends, the demo is gone, and whatever the demo had it watch is
- * ended, first politely, after five seconds by SIGKILL. It has its own process group, so Ctrl-C does not reach it.
+ * ended, first politely, after five seconds by SIGKILL; last, what a demo in a folder left running. It has its own process group, so Ctrl-C does not reach it.
  */
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
+import { placeIn } from "./demo/place.ts";
+import { endEverything } from "./demo/processes.ts";
 
 const watched = new Map<number, NodeJS.Signals>();
+const folders = new Set<string>();
 
 function send(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
@@ -18,6 +21,7 @@ function send(pid: number, signal: NodeJS.Signals | 0): boolean {
 for await (const line of createInterface(process.stdin)) {
   const [word, pid, signal] = line.split(" ");
   if (word === "watch") watched.set(Number(pid), signal as NodeJS.Signals);
+  else if (word === "sweep") folders.add(line.slice("sweep ".length));
   else watched.delete(Number(pid));
 }
 
@@ -26,3 +30,4 @@ const deadlineMs = Date.now() + 5_000;
 const alive = () => [...watched.keys()].filter((pid) => send(pid, 0));
 while (alive().length > 0 && Date.now() < deadlineMs) await pause(50);
 for (const pid of alive()) send(pid, "SIGKILL");
+for (const folder of folders) await endEverything(placeIn(folder));

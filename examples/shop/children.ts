@@ -9,6 +9,8 @@ import { createInterface } from "node:readline";
 export interface ChildKeeper {
   /** Ends `pid` with `signal` when this process dies, with SIGKILL five seconds later. */
   watch(pid: number, signal: NodeJS.Signals): void;
+  /** Ends everything that a demo in `folder` left running (demo/processes.ts) when this process dies. */
+  sweep(folder: string): void;
   /** It ended, or is meant to outlive us. */
   forget(pid: number): void;
   /** Ends the keeper, and by it whatever is still watched. */
@@ -127,6 +129,7 @@ export function startKeeper(): ChildKeeper {
   child.stdin.on("error", () => undefined);
   return {
     watch: (pid, signal) => child.stdin.write(`watch ${pid} ${signal}\n`),
+    sweep: (folder) => child.stdin.write(`sweep ${folder}\n`),
     forget: (pid) => child.stdin.write(`forget ${pid}\n`),
     close: async () => {
       child.stdin.end();

@@ -113,7 +113,7 @@ function uat({ approvers, allowedSignersFile }: ShopPlace, ports: ShopPorts): st
     secrets: { SHOP_DATABASE_URL: { env: SHOP_UAT_DATABASE_URL } }
     approvals: { required: 2, approvers: [${approvers.join(", ")}], allowedSigners: ${JSON.stringify(allowedSignersFile)}, wait: 1s, timeout: 5m }
     backup: { policy: none }
-    rollout: { steps: [{ percent: 100, bake: 1s }], checkEvery: 500ms, limits: { minRequests: 1 }, unknownFor: 1s, onUnknown: continue, unattended: 10s }
+    rollout: { steps: [{ percent: 100, bake: 0s }], checkEvery: 500ms, unattended: 10s }
     observation: { duration: 0s }
 `;
 }

@@ -4,10 +4,11 @@
  *
  *     npm run demo -- --sqlite   the shop on SQLite, also where PostgreSQL is here
  *     npm run demo -- --keep     leave the folders of earlier demos where they are
+ *     npm run demo -- --only v1.0.0,v1.2.0   some of the releases; v1.0.0 has to be one of them
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Children, withChildren } from "./children.ts";
+import { withChildren } from "./children.ts";
 import { type Act, acts } from "./demo/acts.ts";
 import { requestsPerSecond } from "./demo/load.ts";
 import { type DemoPlace, makePlace } from "./demo/place.ts";
@@ -58,20 +59,38 @@ function liveLine({ screen, load }: Stage, beganAtMs: number): () => void {
   };
 }
 
-const asExpected = ({ act: { expected }, exitCode, reading }: Played): boolean =>
-  exitCode === expected.exitCode && reading?.outcome === expected.outcome;
+function asExpected({ act: { expected }, exitCode, reading }: Played): boolean {
+  if (reading === undefined) return false;
+  const { reason } = expected;
+  const told = reason === undefined || reading.reasons.some((line) => reason.test(line));
+  return told && exitCode === expected.exitCode && reading.outcome === expected.outcome;
+}
+
+/** The line of the failure that says most, else how far it held. */
+function whyOf({ act: { because, expected }, reading, exitCode }: Played): string {
+  const { reason } = expected;
+  const told = reason && reading?.reasons.find((line) => reason.test(line));
+  const why = told ?? reading?.why ?? `no deployment; exit code ${exitCode}`;
+  return [because, shortened(why)].filter(Boolean).join("; ");
+}
+
+const longest = 150;
+
+function shortened(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ").trim();
+  return line.length <= longest ? line : `${line.slice(0, longest - 1).trimEnd()}…`;
+}
 
 async function rowsOf({ load }: Stage, played: readonly Played[], endedAtMs: number): Promise<readonly DemoRow[]> {
   return Promise.all(
     played.map(async (each, index) => {
-      const { act, reading, beganAtMs, exitCode } = each;
+      const { act, reading, beganAtMs } = each;
       const counts = await load.between(beganAtMs, played[index + 1]?.beganAtMs ?? endedAtMs);
-      const why = [act.because, reading?.why ?? `no deployment; exit code ${exitCode}`].filter(Boolean).join("; ");
       return {
         release: act.environment === "production" ? act.tag : `${act.tag} (${act.environment})`,
         outcome: reading?.outcome ?? "failed",
         asExpected: asExpected(each),
-        why,
+        why: whyOf(each),
         detectMs: reading?.detectMs,
         served: counts.ok,
         failed: failed(counts),
@@ -82,9 +101,9 @@ async function rowsOf({ load }: Stage, played: readonly Played[], endedAtMs: num
   );
 }
 
-async function perform(stage: Stage): Promise<boolean> {
+async function perform(stage: Stage, chosen: readonly Act[]): Promise<boolean> {
   const { screen, load, place, keys } = stage;
-  const possible = acts.filter(({ environment }) => environment === "production" || "alice" in keys);
+  const possible = chosen.filter(({ environment }) => environment === "production" || "alice" in keys);
   const played: Played[] = [];
   for (const act of possible) played.push(await play(stage, act));
   const rate = await load.end();
@@ -99,32 +118,36 @@ async function perform(stage: Stage): Promise<boolean> {
 }
 
 function showNext(screen: Screen, place: DemoPlace, played: readonly Played[]): void {
-  const rolledBack = played.find(({ reading }) => reading?.outcome === "rolled-back")?.reading?.id ?? "";
+  const failed = played.findLast(({ reading }) => reading && reading.outcome !== "succeeded");
   const command = (words: string) => `  npm run sluice -- --project ${place.repository} ${words}`;
   screen.heading("Look further", "the records stay until the next demo");
   screen.print(
     [
-      `  ${join(place.repository, "deployment-logs")}/<records>`,
+      `  ${join(place.repository, "deployment-logs")}/<records>/`,
       "",
       command("status production"),
       command("history production"),
-      command(`record ${rolledBack}`),
+      command(`record ${(failed ?? played[0])?.reading?.id ?? ""}`),
     ].join("\n"),
   );
 }
 
-async function demo(children: Children, place: DemoPlace, screen: Screen, preferSqlite: boolean): Promise<boolean> {
-  screen.heading("Sluice", "eight releases of a shop, on this machine");
-  return perform(await setUp({ place, screen, children, preferSqlite }));
-}
+const options = {
+  keep: { type: "boolean", default: false },
+  sqlite: { type: "boolean", default: false },
+  only: { type: "string" },
+} as const;
 
 async function main(): Promise<number> {
-  const options = { keep: { type: "boolean", default: false }, sqlite: { type: "boolean", default: false } } as const;
-  const { values } = parseArgs({ options });
+  const { keep, sqlite, only } = parseArgs({ options }).values;
+  const chosen = acts.filter(({ tag }) => only === undefined || only.split(",").includes(tag));
   const beganAtMs = Date.now();
   const screen = openScreen(process.stdout, presentationOf(process.stdout, process.env));
-  const place = await makePlace(values.keep);
-  const passed = await withChildren((children) => demo(children, place, screen, values.sqlite));
+  const place = await makePlace(keep);
+  screen.heading("Sluice", `${chosen.length} releases of a shop, on this machine`);
+  const passed = await withChildren(async (children) =>
+    perform(await setUp({ place, screen, children, preferSqlite: sqlite }), chosen),
+  );
   const left = await leftRunning(place);
   screen.print("");
   for (const what of left) screen.bad(`still running: ${what}`);

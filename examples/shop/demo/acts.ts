@@ -8,7 +8,12 @@ export interface Act {
   readonly environment: "production" | "uat";
   readonly title: string;
   readonly says: string;
-  readonly expected: { readonly outcome: Outcome; readonly exitCode: number };
+  readonly expected: {
+    readonly outcome: Outcome;
+    readonly exitCode: number;
+    /** One line of the recorded failure has to say this. */
+    readonly reason?: RegExp;
+  };
   /** Put before the reason in the table. */
   readonly because?: string;
   /** Deploys it, to the exit code; the plain command where it is absent. */
@@ -39,7 +44,7 @@ export const acts: readonly Act[] = [
     environment: production,
     title: "a release that is healthy by its own word",
     says: "Its health endpoint answers 200, yet it fails 5 % of the requests for items. Nobody is told; it has to be noticed.",
-    expected: { outcome: "rolled-back", exitCode: 4 },
+    expected: { outcome: "rolled-back", exitCode: 4, reason: /requests failed/ },
   },
   {
     tag: "v1.3.0",
@@ -55,21 +60,21 @@ export const acts: readonly Act[] = [
     environment: production,
     title: "a release that crashes when it starts",
     says: "A setting is missing in production. It must not see a single request.",
-    expected: { outcome: "failed", exitCode: 1 },
+    expected: { outcome: "failed", exitCode: 1, reason: /^Error: .*SHOP_EXCHANGE_RATES/ },
   },
   {
     tag: "v1.5.0",
     environment: production,
     title: "a release that would break the running version",
     says: "It renames a column that v1.3.0 still reads. The plan has to refuse it, before anything is touched.",
-    expected: { outcome: "refused", exitCode: 3 },
+    expected: { outcome: "refused", exitCode: 3, reason: /RENAME COLUMN/ },
   },
   {
     tag: "v1.6.0",
     environment: production,
     title: "a release whose migration fails half-way",
     says: "Its second statement names a table that does not exist. No traffic may move.",
-    expected: { outcome: "failed", exitCode: 1 },
+    expected: { outcome: "failed", exitCode: 1, reason: /failed at statement 2/ },
   },
   {
     tag: "v2.0.0-rc.1",
@@ -113,7 +118,7 @@ async function killedAtHalf(stage: Stage): Promise<number | null> {
 }
 
 async function approvedByTwo(stage: Stage): Promise<number | null> {
-  const { sluice, ledger, screen, keys, until } = stage;
+  const { sluice, ledger, screen, keys, until, pause } = stage;
   const deploying = sluice("deploy", "uat", "v2.0.0-rc.1", "--as", "carol", "--wait");
   const waiting = (missing: number) =>
     until(`it to wait for ${missing} approvals`, deploying, async () => {
@@ -124,10 +129,13 @@ async function approvedByTwo(stage: Stage): Promise<number | null> {
   const approve = (id: string, name: string) => sluice("approve", id, "--as", name, "--key", keys[name] ?? "").ended;
   const id = await waiting(2);
   if (id === undefined) return deploying.ended;
+  // The follower's lines first, then the next command.
+  await pause(400);
   const refused = await approve(id, "carol");
   if (refused !== 3) screen.bad(`Carol's vote should have been refused with exit code 3, not ${refused}.`);
   await approve(id, "alice");
   await waiting(1);
+  await pause(400);
   await approve(id, "bob");
   const exitCode = await deploying.ended;
   return refused === 3 ? exitCode : refused;

@@ -22,7 +22,7 @@ export interface DemoPlace {
   readonly load: string;
 }
 
-const placeIn = (folder: string): DemoPlace => {
+export const placeIn = (folder: string): DemoPlace => {
   const repository = join(folder, "shop");
   return { folder, repository, state: join(repository, ".sluice"), load: join(folder, "load.jsonl") };
 };

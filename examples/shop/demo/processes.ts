@@ -44,6 +44,11 @@ export async function endLedger({ state }: DemoPlace): Promise<void> {
   if (await embeddedPostgresStatus(state)) await (await openEmbeddedPostgres({ stateFolder: state })).stop();
 }
 
+/** For a demo that is gone without having done it itself. */
+export async function endEverything(place: DemoPlace): Promise<void> {
+  for (const end of [endWorkers, endRouters, endInstances, endLedger]) await end(place).catch(() => undefined);
+}
+
 /** What still runs, for people; empty is what the demo promises. */
 export async function leftRunning({ folder, state }: DemoPlace): Promise<readonly string[]> {
   const running = (await instances(state)).map(async ({ component, revision, process }) =>

@@ -1,4 +1,5 @@
 /** A deployment as the table shows it, read from the ledger: how it ended, why, and how soon that was known. */
+import type { Failure } from "../../../src/domain/errors.ts";
 import type { DeploymentEvent } from "../../../src/domain/events.ts";
 import type { Outcome } from "../../../src/domain/outcome.ts";
 import type { DeploymentRow, Ledger } from "../../../src/ports/ledger.ts";
@@ -7,10 +8,11 @@ export interface DeploymentReading {
   readonly id: string;
   readonly outcome: Outcome | undefined;
   readonly why: string;
+  /** The failure's own words and its evidence, line by line; empty where nothing failed. */
+  readonly reasons: readonly string[];
   readonly detectMs: number | undefined;
-  /** How often a process took it over from a dead one. */
-  readonly takenOver: number;
-  readonly servesNow: string | undefined;
+  /** Processes that worked on it, one after the other. */
+  readonly executions: number;
 }
 
 type Detail = Readonly<Record<string, unknown>>;
@@ -30,24 +32,17 @@ export const isAt =
 export async function readDeployment(ledger: Ledger, row: DeploymentRow): Promise<DeploymentReading> {
   const events = await ledger.events(row.id, 0);
   const record = (await ledger.record(row.id)) as Detail | undefined;
-  const failure = record?.failure as { readonly message: string } | null | undefined;
-  const servesNow = record?.serves_now;
-  const attempts = new Set(events.map(({ attempt }) => attempt).filter((attempt) => attempt > 0));
-  const takenOver = events.some(isAt(50)) ? repeatedBegins(events) : 0;
+  const failure = record?.failure as Failure | null | undefined;
+  const lines = failure ? [failure.message, ...(failure.evidence ?? "").split("\n")] : [];
   return {
     id: row.id,
     outcome: row.outcome ?? undefined,
-    why: failure ? sentence(failure.message) : held(events),
+    why: failure ? failure.message : held(events),
+    reasons: lines.map((line) => line.trim()).filter((line) => line !== ""),
     detectMs: failure ? detection(row, events) : undefined,
-    takenOver: Math.min(takenOver, attempts.size),
-    servesNow: typeof servesNow === "string" ? servesNow : undefined,
+    // Every execution tells anew what it found in the journal.
+    executions: new Set(events.filter(({ attempt }) => attempt > 0).map(({ attempt }) => attempt)).size,
   };
-}
-
-/** A step that began again under a later attempt was cut off by the death of its process. */
-function repeatedBegins(events: readonly DeploymentEvent[]): number {
-  const begins = events.filter(({ phase }) => phase === "begin").map(({ step, key }) => `${step} ${key}`);
-  return begins.length - new Set(begins).size;
 }
 
 /** "held at 5 %, 50 % and 100 %", with the migrations that were applied on the way. */
@@ -70,11 +65,4 @@ function detection(row: DeploymentRow, events: readonly DeploymentEvent[]): numb
   const begin = before.findLast(({ step, phase }) => step === decision.step && phase === "begin");
   const from = decision.step === "rollout" ? (shift ?? begin) : begin;
   return from && decision.atMs - from.atMs;
-}
-
-const longest = 150;
-
-function sentence(message: string): string {
-  const line = message.replaceAll(/\s+/g, " ").trim();
-  return line.length <= longest ? line : `${line.slice(0, longest - 1).trimEnd()}…`;
 }

@@ -35,9 +35,9 @@ export function openScreen(stream: NodeJS.WriteStream, presentation: Presentatio
     stream.write(`${text}\n`);
     stream.write(drawn);
   };
-  const paragraph = (glyph: string, text: string) => {
+  const paragraph = (text: string, glyph = "") => {
     const lines = wrap(text, Math.min(width, textWidth) - 4);
-    for (const [index, each] of lines.entries()) line(`${index === 0 ? glyph : " "} ${each}`);
+    for (const [index, each] of lines.entries()) line(`  ${index === 0 ? glyph : glyph && "  "}${each}`);
   };
   return {
     presentation,
@@ -46,11 +46,11 @@ export function openScreen(stream: NodeJS.WriteStream, presentation: Presentatio
       line("");
       line(`${colours.dim("──")} ${colours.bold(title)}  ${subtitle} ${colours.dim(rule)}`);
     },
-    say: (text) => paragraph(" ", text),
+    say: (text) => paragraph(text),
     command: (words) => line(`  ${colours.dim("$")} ${colours.bold(`sluice ${words.join(" ")}`)}`),
     output: (text) => line(text === "" ? `  ${colours.dim("│")}` : `  ${colours.dim("│")} ${text}`),
-    good: (text) => paragraph(colours.green("✓"), text),
-    bad: (text) => paragraph(colours.red("✗"), text),
+    good: (text) => paragraph(text, `${colours.green("✓")} `),
+    bad: (text) => paragraph(text, `${colours.red("✗")} `),
     print: (text) => line(text.trimEnd()),
     live(text) {
       if (!colour) return;

@@ -46,6 +46,7 @@ const approvers = ["alice", "bob", "carol"];
 
 export async function setUp({ place, screen, children, preferSqlite }: SetUpOptions): Promise<Stage> {
   const { keeper } = children;
+  keeper.sweep(place.folder);
   children.atEnd("the ledger", () => endLedger(place));
   const prefer = preferSqlite ? { prefer: "sqlite" as const } : {};
   const database = await startShopDatabase(`${place.folder}/database`, { keeper, ...prefer });

@@ -75,7 +75,7 @@ export const shopReleases: readonly ShopRelease[] = [
         file: "services/catalogue/ranking.mjs",
         content: `// The fault of this release, on purpose: one request in twenty fails, in an order that looks random and is the same
 // after every start (mulberry32), and the health endpoint knows nothing of it.
-let state = 20261120;
+let state = 20261173;
 
 export function rankingFails() {
   state = (state + 0x6d2b79f5) | 0;

@@ -1,0 +1,90 @@
+/** `npm run demo` from outside: its exit code, its text in a pipe, and what it leaves behind. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { findByVariable } from "../../src/adapters/process-identity.ts";
+
+const demoFile = join(import.meta.dirname, "../../examples/shop/demo.ts");
+let temporary: string;
+
+beforeEach(async () => {
+  // Short, and open to the account that runs root's databases.
+  temporary = await mkdtemp("/tmp/demo-test-");
+  await chmod(temporary, 0o711);
+});
+afterEach(() => rm(temporary, { recursive: true, force: true }));
+
+interface Demo {
+  readonly child: ChildProcess;
+  readonly text: () => string;
+  readonly ended: Promise<number | null>;
+}
+
+function startDemo(...words: readonly string[]): Demo {
+  const { NO_COLOR, FORCE_COLOR, ...environment } = process.env;
+  const child = spawn(process.execPath, [demoFile, ...words], {
+    env: { ...environment, TMPDIR: temporary },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (part: string) => {
+      text += part;
+    });
+  }
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  return { child, text: () => text, ended };
+}
+
+/** Everything the command line started carries the demo's folder; so does every part of the shop, by another name. */
+async function left(): Promise<readonly number[]> {
+  const marked = await findByVariable("SHOP_DEMO_FOLDER", temporary);
+  const shop = await findByVariable("SHOP_PG_MODULE", "/");
+  const ours = shop.filter(({ pid }) => existsSync(`/proc/${pid}/cwd`) && pid !== process.pid);
+  return [...marked, ...ours].map(({ pid }) => pid);
+}
+
+async function seen(demo: Demo, words: RegExp): Promise<void> {
+  for (let waits = 0; !words.test(demo.text()); waits++) {
+    if (waits > 600 || demo.child.exitCode !== null) throw new Error(`${words} was never printed:\n${demo.text()}`);
+    await pause(100);
+  }
+}
+
+async function allGone(): Promise<void> {
+  for (let waits = 0; (await left()).length > 0 && waits < 200; waits++) await pause(100);
+  expect(await left()).toEqual([]);
+}
+
+test("a good and a refused release end as they should, and the records are where the table says", async () => {
+  const demo = startDemo("--sqlite", "--only", "v1.0.0,v1.5.0");
+
+  expect(await demo.ended, demo.text()).toBe(0);
+
+  const text = demo.text();
+  expect(text).not.toContain("\u001b");
+  expect(text).toMatch(/^v1\.0\.0 +succeeded /m);
+  expect(text).toMatch(/^v1\.5\.0 +refused .*RENAME/m);
+  expect(text).toContain("0 because of Sluice (must be 0).");
+  expect(text).toContain("Nothing is left running.");
+  const records = /^ +(\S+)\/<records>\/$/m.exec(text)?.[1] ?? "";
+  const id = /^v1\.5\.0 .* (\S+)$/m.exec(text)?.[1] ?? "";
+  expect(await readdir(join(records, id))).toContain("deployment-record.json");
+  await allGone();
+}, 120_000);
+
+for (const [signal, exitCode] of [["SIGINT", 130] as const, ["SIGKILL", null] as const]) {
+  test(`after ${signal} in the middle of a deployment nothing of the demo runs on`, async () => {
+    const demo = startDemo("--sqlite", "--only", "v1.0.0");
+    await seen(demo, /instances ready/);
+
+    demo.child.kill(signal);
+
+    expect(await demo.ended, demo.text()).toBe(exitCode);
+    await allGone();
+  }, 120_000);
+}
