@@ -35,19 +35,20 @@ const optionsFor = (parts: Parts, layer: string, version: string, reporter: Repo
 
 export interface Preflight {
   readonly findings: readonly Finding[];
-  /** Not asked, since no release was named. */
+  /** Not asked, since no release was named or it was not built. */
   readonly skipped: readonly CheckName[];
 }
 
-/** Whatever is about one release can only be asked when one is named. */
-const aboutRelease: readonly CheckName[] = ["ci", "artifacts"];
+/** What is about one release can only be asked when one is named; what is about its build, only once it is built. */
+const skippedWith = (release: Release | undefined): readonly CheckName[] =>
+  release ? ["artifacts"] : ["ci", "artifacts"];
 
 export async function preflightAlone(
   parts: Parts,
   release: Release | undefined,
   reporter: Reporter,
 ): Promise<Preflight> {
-  const skipped = release ? [] : aboutRelease.filter((check) => parts.settings.checks[check] !== "off");
+  const skipped = skippedWith(release).filter((check) => parts.settings.checks[check] !== "off");
   const checks = { ...parts.settings.checks, ...Object.fromEntries(skipped.map((check) => [check, "off" as const])) };
   const asked: Parts = { ...parts, settings: { ...parts.settings, checks } };
   const serving = await servingNow(parts);

@@ -22,6 +22,7 @@ export interface FollowOptions {
 const pollMs = 120;
 /** A worker needs a moment from its start to its first heartbeat. */
 const startUpMs = 15_000;
+const firstTryMs = 2_000;
 
 interface Following {
   readonly session: Session;
@@ -140,7 +141,7 @@ async function ended(session: Session, ledger: Ledger, row: DeploymentRow, story
   const failure = record?.failure ?? null;
   const outcome = row.outcome ?? "failed";
   const exitCode = failure ? exitCodeOfFailure(failure.code, outcome) : exitCodeOf(outcome);
-  const undelivered = (await ledger.undelivered(row.id)).length;
+  const undelivered = await undeliveredOf(ledger, row.id);
   const result = {
     type: "ended",
     deployment: row.id,
@@ -159,4 +160,14 @@ async function ended(session: Session, ledger: Ledger, row: DeploymentRow, story
     session.output.progress(`${undelivered} notification${undelivered === 1 ? "" : "s"} could not be delivered yet.`);
   session.output.next(outcome === "succeeded" ? `sluice status ${row.environment}` : `sluice record ${row.id}`);
   return exitCode;
+}
+
+/** The last ones were written a moment ago: their first try is waited for, so that only real trouble is told. */
+async function undeliveredOf(ledger: Ledger, id: string): Promise<number> {
+  const until = machineClock.now() + firstTryMs;
+  for (;;) {
+    const rows = await ledger.undelivered(id);
+    if (rows.every(({ attempts }) => attempts > 0) || machineClock.now() > until) return rows.length;
+    await machineClock.sleep(pollMs);
+  }
 }

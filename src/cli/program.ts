@@ -15,6 +15,7 @@ export type Bind = <Args extends readonly unknown[]>(action: Action<Args>) => (.
 
 /** Reads the words, runs the command, returns its exit code. Tells every failure itself and never rejects. */
 export async function run(words: readonly string[]): Promise<number> {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreGoneReader);
   let exitCode: number = exitCodes.succeeded;
   const program = programWith((action) => async (...args) => {
     exitCode = await withSession(program.opts<GlobalOptions>(), (session) => action(session, ...args));
@@ -28,6 +29,11 @@ export async function run(words: readonly string[]): Promise<number> {
     if (thrown.exitCode === 0) return exitCodes.succeeded;
     return failWith(openOutput({ json: words.includes("--json") }), usageOf(thrown, program, words));
   }
+}
+
+/** `sluice … | head` is no failure. */
+function ignoreGoneReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
 }
 
 async function withSession(options: GlobalOptions, action: (session: Session) => Promise<number>): Promise<number> {

@@ -31,6 +31,7 @@ export interface Story {
 export function openStory(output: Output, beganAtMs: number, settings: EnvironmentSettings): Story {
   const events: DeploymentEvent[] = [];
   let progress: Progress | undefined;
+  const lineFor = eventLines(beganAtMs, () => output.columns());
   let drawn = false;
   const clear = () => {
     if (drawn) output.draw("\r\u001b[2K");
@@ -41,18 +42,31 @@ export function openStory(output: Output, beganAtMs: number, settings: Environme
       clear();
       events.push(event);
       progress = undefined;
-      output.event({ type: "event", ...event }, eventLine(event, beganAtMs, output.columns()));
+      output.event({ type: "event", ...event }, lineFor(event));
     },
     redraw(nowMs) {
       if (!output.live) return;
       progress ??= progressOf(events, settings, false);
       const line = liveLine(progress, nowMs, output.columns());
-      clear();
-      if (line === "") return;
-      output.draw(line);
+      if (line === "") return clear();
+      // One write: a terminal that paints between two would flicker.
+      output.draw(`\r\u001b[2K${line}`);
       drawn = true;
     },
     close: clear,
+  };
+}
+
+/** The lines of a whole story: what is said again and again, round by round, is said once. */
+export function eventLines(beganAtMs: number, columns: () => number): (event: DeploymentEvent) => string | undefined {
+  let last = "";
+  return (event) => {
+    const line = eventLine(event, beganAtMs, columns());
+    if (line === undefined) return undefined;
+    const said = `${event.step} ${event.phase} ${event.title}`;
+    const again = event.phase === "progress" && said === last;
+    last = said;
+    return again ? undefined : line;
   };
 }
 

@@ -10,7 +10,10 @@ export async function treeOf(
 ): Promise<string> {
   const [artifact] = input.artifacts;
   if (artifact !== undefined) return artifact.location;
-  const folder = `${parts.treesFolder}/${input.release.commit}`;
-  await parts.source.exportTree(input.release.commit, folder, signal);
-  return folder;
+  // By the builder, without commands: it finds the same export again, proven by its digest, however often it is asked.
+  const { commit, version } = input.release;
+  const components = [{ name: "release", build: [] }];
+  const [exported] = await parts.builder.build({ commit, version, components }, () => undefined, signal);
+  if (exported === undefined) throw new Error(`the builder returned no tree for ${commit}`);
+  return exported.location;
 }

@@ -45,7 +45,7 @@ export async function checkCommand(
   const passed = findings.filter(({ verdict }) => verdict === "pass").length;
   const lines = [
     ...findings.flatMap((finding) => findingLines(finding, width, columns)),
-    ...skipped.map((check) => paint.dim(`  – ${padEnd(check, width)}  not asked: it is about one release`)),
+    ...skipped.map((check) => paint.dim(`  – ${padEnd(check, width)}  not asked: the plan of a release does`)),
     `${passed} of ${findings.length} passed, ${blocking.length} block, ${warnings.length} warn`,
   ];
   output.result(

@@ -10,7 +10,7 @@ import { stripControl } from "../../domain/redactor.ts";
 import { deploymentOf } from "../find.ts";
 import { table } from "../render/text.ts";
 import type { Session } from "../session.ts";
-import { eventLine } from "../story.ts";
+import { eventLines } from "../story.ts";
 import { usage } from "../usage.ts";
 
 export interface LogsOptions {
@@ -28,8 +28,9 @@ export async function logsCommand(session: Session, words: string, options: Logs
   }
   const { output } = session;
   const { ledger } = await session.state();
+  const lineFor = eventLines(row.createdAtMs, output.resultColumns);
   for (const event of await ledger.events(row.id, 0)) {
-    const line = eventLine(event, row.createdAtMs, output.resultColumns());
+    const line = lineFor(event);
     if (output.json) output.result({ type: "event", ...event }, "");
     else if (line !== undefined) output.result(null, line);
   }

@@ -217,11 +217,14 @@ export async function deploymentStatus(ledger: Ledger, row: DeploymentRow): Prom
         proof: proof.kind === "declared" ? "declared, not proven" : `ssh key ${proof.keyFingerprint}`,
       })),
     },
-    undelivered: undelivered.map(({ channel, notification, lastError }) => ({
-      channel,
-      title: notification.title,
-      error: lastError,
-    })),
+    // What was not tried yet is no trouble yet.
+    undelivered: undelivered
+      .filter(({ attempts }) => attempts > 0 || state === "ended")
+      .map(({ channel, notification, lastError }) => ({
+        channel,
+        title: notification.title,
+        error: lastError,
+      })),
     failure: record?.failure ?? null,
     servesNow: record?.serves_now ?? null,
     folder: record?.folder ?? null,

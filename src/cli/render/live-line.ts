@@ -2,7 +2,7 @@
 import { humanDuration } from "../../domain/duration.ts";
 import { paint } from "../output.ts";
 import type { Progress } from "./progress.ts";
-import { clip, number } from "./text.ts";
+import { clip, number, plural } from "./text.ts";
 import { bar, countdown, readingText } from "./words.ts";
 
 const frames = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
@@ -18,11 +18,10 @@ export function liveLine(progress: Progress, nowMs: number, columns: number): st
 const isWatched = ({ percent, endsAtMs }: Progress): boolean => percent !== null && endsAtMs !== null;
 
 function plainLine({ waitingFor }: Progress, running: Progress["stages"][number], nowMs: number): string {
-  const since = humanDuration(Math.max(0, Math.floor((nowMs - (running.startedAtMs ?? nowMs)) / 1_000) * 1_000));
-  const what = waitingFor
-    ? `waiting for ${waitingFor.missing} more approval${waitingFor.missing === 1 ? "" : "s"}`
-    : running.name;
-  return `${what}  ${paint.dim(since)}`;
+  const seconds = Math.floor((nowMs - (running.startedAtMs ?? nowMs)) / 1_000);
+  const since = seconds < 1 ? "" : `  ${paint.dim(humanDuration(seconds * 1_000))}`;
+  const what = waitingFor ? `waiting for ${plural(waitingFor.missing, "more approval")}` : running.name;
+  return what + since;
 }
 
 /** `50 % █████░░░░░ 1,204 requests · 0 failed · stable 0 failed · next step in 42 s` */
