@@ -130,16 +130,19 @@ function endOf({ step, startedAtMs, percent }: Entry, { rollout, observation }: 
   return step === "rollout" && bake ? startedAtMs + rollout.settleMs + bake.bakeMs : null;
 }
 
+/** What the plan names after the last stage that began: an earlier one that left no trace had nothing to do. */
 function ahead(entries: readonly Entry[], plan: Plan | null, { rollout }: Timing): readonly StageProgress[] {
-  const seen = new Set(entries.map(({ step }) => step));
-  const begun = new Set(entries.map(({ percent }) => percent));
-  const reached = Math.max(0, ...entries.map(({ percent }) => percent ?? 0));
-  const steps = (plan?.replaces ? rollout.steps : rollout.steps.slice(-1)).map(({ percent }) => percent);
-  const left = steps.filter((percent) => percent > reached && !begun.has(percent)).map((percent) => `${percent} %`);
-  const atFirstShift = entries.some(({ step, percent }) => step === "rollout" && percent === null)
-    ? left.slice(1)
-    : left;
-  return (plan?.steps ?? [])
-    .flatMap(({ stage }) => (stage === "rollout" ? atFirstShift : seen.has(stage) ? [] : [stage]))
+  const names = (plan?.steps ?? []).map(({ stage }) => stage);
+  const reached = Math.max(-1, ...entries.map(({ step }) => names.indexOf(step)));
+  const weights = weightsAhead(entries, plan?.replaces ? rollout.steps : rollout.steps.slice(-1));
+  return names
+    .flatMap((name, at) => (name === "rollout" ? (at < reached ? [] : weights) : at > reached ? [name] : []))
     .map((name) => ({ name, state: "ahead", startedAtMs: null, tookMs: null }));
+}
+
+function weightsAhead(entries: readonly Entry[], steps: Timing["rollout"]["steps"]): readonly string[] {
+  const reached = Math.max(0, ...entries.map(({ percent }) => percent ?? 0));
+  const left = steps.filter(({ percent }) => percent > reached).map(({ percent }) => `${percent} %`);
+  // A step that has begun and not yet shifted is shown as running.
+  return entries.some(({ step, percent }) => step === "rollout" && percent === null) ? left.slice(1) : left;
 }
