@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { dbosFlowEngine } from "../engine/dbos/flow-engine.ts";
 import { deliverNotifications } from "../pipeline/outbox.ts";
 import type { DeploymentRow } from "../ports/ledger.ts";
+import { quarantineBroken } from "./broken-flow.ts";
 import { machineClock } from "./clock.ts";
 import { applicationVersion, deploymentFlow, type Executor, inputOf, registerFlows } from "./flows.ts";
 import { openState, type StateLocation } from "./state.ts";
@@ -42,8 +43,9 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     const flow = await engine.state(options.deploymentId);
     if (flow === undefined) await engine.start(deploymentFlow, options.deploymentId, {});
     else await engine.takeOver(options.deploymentId);
-    await engine.settled(options.deploymentId);
+    const end = await engine.settled(options.deploymentId);
     const row = await state.ledger.deployment(options.deploymentId);
+    if (row && end.kind === "broken") await quarantineBroken(state.ledger, executor, row, end.error);
     if (row) await flush(partsOf(row), options.deploymentId);
   } finally {
     await engine.shutdown();

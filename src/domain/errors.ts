@@ -31,10 +31,11 @@ export class SluiceError extends Error {
   }
 }
 
-/** Any thrown thing as a failure. What is not a `SluiceError` is our own bug and says so. */
+/** Any thrown thing as a failure. What is neither a `SluiceError` nor a full disk is our own bug and says so. */
 export function failureOf(thrown: unknown, at: string): Failure {
   if (thrown instanceof SluiceError) return thrown.failure;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
+  if (isDiskFull(thrown)) return diskFull(at, message);
   const evidence = thrown instanceof Error && thrown.stack ? { evidence: thrown.stack.slice(0, 4000) } : {};
   return {
     code: "INTERNAL",
@@ -45,3 +46,17 @@ export function failureOf(thrown: unknown, at: string): Failure {
     ...evidence,
   };
 }
+
+/** Any write may meet it, in every adapter; it is nobody's bug. */
+function isDiskFull(thrown: unknown): boolean {
+  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
+export const diskFull = (at: string, message: string): Failure => ({
+  code: "DISK_FULL",
+  remedy: "operator",
+  at,
+  message: `The disk is full: ${message}`,
+  hint: "Free some space, then start again. See what is full: df -h",
+});

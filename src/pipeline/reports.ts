@@ -1,11 +1,13 @@
 /** D1–D3 D7 X7 X9: the record and the files of a deployment, written once its end is known. */
-import type { Failure } from "../domain/errors.ts";
+import { type Failure, failureOf } from "../domain/errors.ts";
 import type { DeploymentEvent } from "../domain/events.ts";
 import { asJson } from "../domain/json.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { buildRecord, type RecordFacts } from "../domain/record.ts";
 import { failureReport, rollbackInstructions, rollbackScript } from "../domain/reports.ts";
 import type { Serving } from "../domain/serving.ts";
+import { FlowLost } from "../ports/flow.ts";
+import type { RunFolder } from "../ports/run-folder.ts";
 import { servingNow } from "./deploy.ts";
 import type { Parts } from "./parts.ts";
 import type { Run } from "./run.ts";
@@ -32,13 +34,26 @@ export async function writeReports(
     const facts = await factsOf(run, outcome, failure, undoFailures, serving);
     const record = run.parts.redactor.json(buildRecord(facts));
     await ledger.saveRecord(run.row.id, record);
-    const folder = run.parts.runFolder(run.row.id);
-    await folder.write("deployment-record.json", `${JSON.stringify(record, null, 2)}\n`);
-    await folder.write("deployment.log", storyText(facts.events));
-    if (failure) await folder.write(reportFile(outcome), reportText(run, facts, failure));
-    await writeGuide(run, facts, ctx);
+    await writeFiles(run, ctx, async (folder) => {
+      await folder.write("deployment-record.json", `${JSON.stringify(record, null, 2)}\n`);
+      await folder.write("deployment.log", storyText(facts.events));
+      if (failure) await folder.write(reportFile(outcome), reportText(run, facts, failure));
+      await writeGuide(run, facts, ctx);
+    });
     return { servesNow: serving?.version ?? null, backup: facts.backups[0]?.id ?? null };
   });
+}
+
+/** What happened has happened, and the ledger has its record: files that cannot be written are told, and end nothing. */
+async function writeFiles(run: Run, ctx: StageContext, write: (folder: RunFolder) => Promise<void>): Promise<void> {
+  const folder = run.parts.runFolder(run.row.id);
+  try {
+    await write(folder);
+  } catch (thrown) {
+    if (thrown instanceof FlowLost) throw thrown;
+    const { code, message } = failureOf(thrown, "pipeline.reports");
+    await ctx.progress(`not every file of ${folder.location} could be written: ${message} (${code})`, {}, "bad");
+  }
 }
 
 /** D2: after a rollback the same facts are the incident report. */

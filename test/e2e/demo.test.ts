@@ -1,12 +1,12 @@
 /** `npm run demo` from outside: its exit code, its text in a pipe, and what it leaves behind. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { findByVariable } from "../../src/adapters/process-identity.ts";
+import { placeIn } from "../../examples/shop/demo/place.ts";
+import { leftRunning } from "../../examples/shop/demo/processes.ts";
 
 const demoFile = join(import.meta.dirname, "../../examples/shop/demo.ts");
 let temporary: string;
@@ -40,12 +40,10 @@ function startDemo(...words: readonly string[]): Demo {
   return { child, text: () => text, ended };
 }
 
-/** Everything the command line started carries the demo's folder; so does every part of the shop, by another name. */
-async function left(): Promise<readonly number[]> {
-  const marked = await findByVariable("SHOP_DEMO_FOLDER", temporary);
-  const shop = await findByVariable("SHOP_PG_MODULE", "/");
-  const ours = shop.filter(({ pid }) => existsSync(`/proc/${pid}/cwd`) && pid !== process.pid);
-  return [...marked, ...ours].map(({ pid }) => pid);
+/** What of the demos in our folder still runs: workers, routers, the shop, the ledger. */
+async function left(): Promise<readonly string[]> {
+  const folders = (await readdir(temporary)).map((name) => join(temporary, name));
+  return (await Promise.all(folders.map((folder) => leftRunning(placeIn(folder))))).flat();
 }
 
 async function seen(demo: Demo, words: RegExp): Promise<void> {

@@ -101,7 +101,9 @@ export async function tinyProject(options: TinyOptions = {}) {
     async settled() {
       const busy = ["worker", "command", "postgres", "other"];
       const idle = async () => (await processesOf(folder)).every(({ kind }) => !busy.includes(kind));
-      await eventually("no worker, command or database is left running", idle, 10_000);
+      await eventually("no worker, command or database is left running", idle, 10_000).catch(async () => {
+        throw new Error(`still running: ${JSON.stringify(await processesOf(folder), null, 2)}`);
+      });
     },
     async stop() {
       traffic?.stop();
@@ -163,7 +165,14 @@ export function jsonLines({ stdout }: Pick<Ran, "stdout">): readonly JsonLine[] 
 }
 
 /** The whole story of a run that did not end as wanted, for the failure's text. */
-export const told = ({ exitCode, stdout, stderr }: Ran): string => `exit ${exitCode}\n${stdout}\n${stderr}`;
+export const told = ({ exitCode, stdout, stderr }: Ran): string => `exit ${exitCode}\n${brief(stdout)}\n${stderr}`;
+
+/** The plan alone is a page. */
+const brief = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => (/"type":"event"/.test(line) ? (/"title":"[^"]*"/.exec(line)?.[0] ?? "") : line.slice(0, 2_000)))
+    .join("\n");
 
 /** All files below `folder`, relative, except those below `without`. */
 export function filesIn(folder: string, without: readonly string[] = []): readonly string[] {

@@ -5,7 +5,7 @@
  */
 import { mkdir, mkdtemp, rename, rm, rmdir } from "node:fs/promises";
 import { resolve as absolute, dirname, join } from "node:path";
-import { SluiceError } from "../../domain/errors.ts";
+import { diskFull, SluiceError } from "../../domain/errors.ts";
 import type { Commit, Source } from "../../ports/source.ts";
 import { type CommandResult, runCommand } from "../run-command.ts";
 
@@ -189,6 +189,9 @@ function invalidRef(kind: string, name: string, why = "the name cannot be one"):
 }
 
 function unreadable(repository: string, why: string, stderr: string): SluiceError {
+  if (/No space left on device|Disk quota exceeded/i.test(stderr)) {
+    return new SluiceError({ ...diskFull("adapters.git", `${why}.`), evidence: stderr });
+  }
   return new SluiceError({
     code: "REPOSITORY_UNREADABLE",
     remedy: "operator",

@@ -1,5 +1,5 @@
 /** D7: one folder per deployment on this machine's disk. Everything written here has passed the redactor. */
-import { appendFile, mkdir, open, rename } from "node:fs/promises";
+import { appendFile, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Redactor } from "../../domain/redactor.ts";
 import type { RunFolder } from "../../ports/run-folder.ts";
@@ -21,7 +21,11 @@ export function runFolder({ folder, redactor }: RunFolderOptions): RunFolder {
   return {
     location: folder,
     async append(file, text) {
-      await appendFile(await pathOf(file), redactor.text(text));
+      try {
+        await appendFile(await pathOf(file), redactor.text(text));
+      } catch (thrown) {
+        if (!isDisksFault(thrown)) throw thrown;
+      }
     },
     async write(file, text) {
       const path = await pathOf(file);
@@ -32,10 +36,18 @@ export function runFolder({ folder, redactor }: RunFolderOptions): RunFolder {
       try {
         await handle.writeFile(redactor.text(text));
         await handle.sync();
-      } finally {
         await handle.close();
+        await rename(temporary, path);
+      } catch (thrown) {
+        await handle.close().catch(() => undefined);
+        await rm(temporary, { force: true });
+        throw thrown;
       }
-      await rename(temporary, path);
     },
   };
 }
+
+const disksFaults = ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO"];
+
+const isDisksFault = (thrown: unknown): boolean =>
+  thrown instanceof Error && "code" in thrown && disksFaults.includes(String(thrown.code));
