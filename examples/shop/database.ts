@@ -8,6 +8,7 @@ import { access, chown, constants, mkdir, mkdtemp, readdir, rm, stat, writeFile 
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import pg from "pg";
@@ -48,10 +49,18 @@ export async function startShopDatabase(folder: string, options: ShopDatabaseOpt
 }
 
 function sqlite(folder: string, why: string): ShopDatabase {
-  const file = join(resolve(folder), "shop.db");
+  const file = madeFile(join(resolve(folder), "shop.db"));
   const describe = `SQLite ${process.versions.sqlite}, ${file} (${why})`;
-  const another = async (name: string) => `sqlite:${join(resolve(folder), `${name}.db`)}`;
+  const another = async (name: string) => `sqlite:${madeFile(join(resolve(folder), `${name}.db`))}`;
   return { kind: "sqlite", url: `sqlite:${file}`, describe, another, stop: async () => undefined };
+}
+
+/** Empty, but there: a database that is missing would be refused before the first deployment could make it. */
+function madeFile(file: string): string {
+  const database = new DatabaseSync(file);
+  database.exec("PRAGMA journal_mode = WAL");
+  database.close();
+  return file;
 }
 
 /** The folder of `initdb` and `postgres`: on PATH, else where the usual packages put them, newest first. */

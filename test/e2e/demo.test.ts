@@ -66,7 +66,7 @@ test("a good and a refused release end as they should, and the records are where
   const text = demo.text();
   expect(text).not.toContain("\u001b");
   expect(text).toMatch(/^v1\.0\.0 +succeeded /m);
-  expect(text).toMatch(/^v1\.5\.0 +refused .*RENAME/m);
+  expect(text).toMatch(/^v1\.5\.0 +refused .*rename-column/m);
   expect(text).toContain("0 because of Sluice (must be 0).");
   expect(text).toContain("Nothing is left running.");
   const records = /^ +(\S+)\/<records>\/$/m.exec(text)?.[1] ?? "";

@@ -89,10 +89,8 @@ export const acts: readonly Act[] = [
 
 async function firstRelease({ sluice, load, address }: Stage): Promise<number | null> {
   const over = new AbortController();
-  const loading = load.beginWhen(address, over.signal);
-  const exitCode = await sluice("deploy", production, "v1.0.0").ended;
-  over.abort();
-  await loading;
+  const deploying = sluice("deploy", production, "v1.0.0").ended.finally(() => over.abort());
+  const [exitCode] = await Promise.all([deploying, load.beginWhen(address, over.signal)]);
   return exitCode;
 }
 

@@ -3,7 +3,9 @@
  * here, by pid, when the demo ends.
  */
 import { join } from "node:path";
+import { isAlive } from "../../../src/adapters/builtin-router/control-client.ts";
 import { stopBuiltinRouter } from "../../../src/adapters/builtin-router/launch.ts";
+import { readRecord } from "../../../src/adapters/builtin-router/run-time.ts";
 import { endInstance } from "../../../src/adapters/process/end-instance.ts";
 import { type InstanceRecord, instanceRecords } from "../../../src/adapters/process/instance-records.ts";
 import { findByVariable, isRunning, sendSignal } from "../../../src/adapters/process-identity.ts";
@@ -27,9 +29,12 @@ export async function endWorkers({ folder }: DemoPlace): Promise<void> {
 const workers = async (folder: string) => (await findByVariable(mark, folder)).filter(({ pid }) => pid !== process.pid);
 
 export async function endRouters({ state }: DemoPlace): Promise<void> {
-  const folders = environments.map((environment) => join(state, "router", environment));
-  await Promise.all(folders.map((folder) => stopBuiltinRouter(folder, machineClock, "the demo has ended", 1_000)));
+  await Promise.all(
+    routerFolders(state).map((folder) => stopBuiltinRouter(folder, machineClock, "the demo has ended", 1_000)),
+  );
 }
+
+const routerFolders = (state: string) => environments.map((environment) => join(state, "router", environment));
 
 export async function endInstances({ state }: DemoPlace): Promise<void> {
   await Promise.all((await instances(state)).map((record) => endInstance(record, machineClock, never)));
@@ -54,10 +59,14 @@ export async function leftRunning({ folder, state }: DemoPlace): Promise<readonl
   const running = (await instances(state)).map(async ({ component, revision, process }) =>
     process && (await isRunning(process)) ? [`${component} ${revision} (process ${process.pid})`] : [],
   );
+  const routers = routerFolders(state).map(async (folder) => {
+    const record = await readRecord(folder);
+    return record && isAlive(record.pid) ? [`the router in ${folder} (process ${record.pid})`] : [];
+  });
   const ledger = await embeddedPostgresStatus(state);
   return [
     ...(await workers(folder)).map(({ pid }) => `a worker (process ${pid})`),
-    ...(await Promise.all(running)).flat(),
+    ...(await Promise.all([...running, ...routers])).flat(),
     ...(ledger ? [`the ledger's PostgreSQL (process ${ledger.pid})`] : []),
   ];
 }
