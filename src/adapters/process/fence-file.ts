@@ -27,7 +27,11 @@ export function fenceFile(root: string, environment: string) {
   }
 
   return {
-    last: async (): Promise<FenceRecord | undefined> => (await read())?.last,
+    /** Nobody, once it is disowned: whoever asks before acting may go on to claim it. */
+    async last(): Promise<FenceRecord | undefined> {
+      const file = await read();
+      return file?.disowned === undefined ? file?.last : undefined;
+    },
     admit,
     async claim(attempt: Attempt): Promise<void> {
       const file = await read();

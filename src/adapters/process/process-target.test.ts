@@ -439,10 +439,17 @@ describe("without Sluice", () => {
     const started = await shell(start, { TOKEN: "it's secret" });
     const { port } = before!.endpoint;
     const seen = await answerOf(port, "/environment");
+    const again = await shell(start, {});
+    const copies = (await world.alive(wanted)).length;
     const stopped = await shell(stop, {});
 
     expect(refused).toMatchObject({ printed: expect.stringContaining("set TOKEN first") });
-    expect(started).toEqual({ code: 0, printed: "200\n" });
+    expect(started).toEqual({ code: 0, printed: "200  web must answer 200\n" });
+    expect(again, "what runs is left alone, and no secret is asked for").toEqual({
+      code: 0,
+      printed: "web v1 is running\n",
+    });
+    expect(copies).toBe(1);
     expect(seen).toMatchObject({ TOKEN: "it's secret", SLUICE_VERSION: "v1", OWN_URL: `http://127.0.0.1:${port}/` });
     expect(stopped).toMatchObject({ printed: "" });
     expect(await world.alive(wanted)).toEqual([]);

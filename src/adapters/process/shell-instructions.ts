@@ -16,17 +16,13 @@ interface Place {
 }
 
 export function shellInstructions(spec: RunSpec, place: Place): { readonly start: string[]; readonly stop: string[] } {
-  const secretNames = Object.entries(spec.environment).flatMap(([name, value]) =>
-    value instanceof Secret ? [name] : [],
-  );
   const indexes = Array.from({ length: spec.instances }, (_, index) => index);
-  return {
-    start: [...secretLines(spec, place, secretNames), ...indexes.flatMap((index) => startLines(spec, place, index))],
-    stop: stopLines(spec, place),
-  };
+  return { start: indexes.flatMap((index) => startLines(spec, place, index)), stop: stopLines(spec, place) };
 }
 
-function secretLines(spec: RunSpec, place: Place, names: readonly string[]): readonly string[] {
+/** Only asked for where something has to be started: a way back to what still runs must not stop for want of a secret. */
+function secretLines(spec: RunSpec, place: Place): readonly string[] {
+  const names = Object.entries(spec.environment).flatMap(([name, value]) => (value instanceof Secret ? [name] : []));
   if (names.length === 0) return [];
   const file = join(place.root, `${spec.component}.env`);
   return [
@@ -38,7 +34,8 @@ function secretLines(spec: RunSpec, place: Place, names: readonly string[]): rea
 
 function startLines(spec: RunSpec, place: Place, index: number): readonly string[] {
   const log = place.records.logFile(spec.component, spec.revision, index);
-  const port = `PORT_${index}`;
+  // Named after the component too: one script starts several of them.
+  const port = `PORT_${spec.component.replaceAll(/[^A-Za-z0-9]/g, "_").toUpperCase()}_${index}`;
   const token = `${place.records.tokenPrefix(spec.component, spec.revision)}${index}/by-hand`;
   const environment = Object.entries(spec.environment).flatMap(([name, value]) =>
     value instanceof Secret ? [`${name}="$${name}"`] : [`${name}=${quoted(value, port)}`],
@@ -51,11 +48,18 @@ function startLines(spec: RunSpec, place: Place, index: number): readonly string
   const identity = [`SLUICE_REVISION=${quoted(spec.revision)}`, `${tokenVariable}=${quoted(token)}`];
   const command = spec.command.map((word) => quoted(word, port)).join(" ");
   const probe = `"http://${place.host}:$${port}"${quoted(spec.ready.path)}`;
+  const ask = "curl -s -o /dev/null -w '%{http_code}'";
+  const start = [
+    ...secretLines(spec, place),
+    `mkdir -p ${quoted(dirname(log))}`,
+    `(cd ${quoted(workingFolder(spec))} && ${[...environment, ...ours, ...identity].join(" ")} setsid ${command} >>${quoted(log)} 2>&1 </dev/null &)`,
+    `${ask} --retry 30 --retry-delay 1 --retry-connrefused ${probe}; echo "  ${spec.component} must answer ${spec.ready.expectStatus}"`,
+  ];
   return [
     `${port}=\${${port}:-${usualPort(spec, place, index)}}`,
-    `mkdir -p ${quoted(dirname(log))}`,
-    `cd ${quoted(workingFolder(spec))} && ${[...environment, ...ours, ...identity].join(" ")} setsid ${command} >>${quoted(log)} 2>&1 </dev/null &`,
-    `curl -s -o /dev/null -w '%{http_code}\\n' --retry 30 --retry-delay 1 --retry-connrefused ${probe}  # must print ${spec.ready.expectStatus}`,
+    `if [ "$(${ask} ${probe})" = ${spec.ready.expectStatus} ]; then echo ${quoted(`${spec.component} ${spec.version} is running`)}; else`,
+    ...start.map((line) => `  ${line}`),
+    "fi",
   ];
 }
 
