@@ -36,8 +36,8 @@ export function contextAlone({ parts, name, version, signal, tell }: AloneOption
     progress: async (title, _detail, tone = "info") => tell(title, tone),
     tell: async (_key, title, tone = "info") => tell(title, tone),
     notify: async () => undefined,
-    throwIfEnded: () => signal.throwIfAborted(),
-    takeAttempt: () => undefined,
+    stillWanted: async () => signal.throwIfAborted(),
+    changeAttempt: async (change) => void (await change()),
     log: (file, line) => folder.append(file, `${new Date(parts.clock.now()).toISOString()}  ${line}\n`),
   };
 }

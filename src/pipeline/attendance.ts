@@ -1,13 +1,14 @@
 /**
  * What a process does all the time while it runs a deployment: shows that it lives, learns that it was cancelled or replaced,
- * delivers messages and notifications, and renews the router's weights. None of it is journalled.
+ * delivers messages and notifications, and renews the router's weights. None of it is journalled. Each goes round by itself: a
+ * channel or a router that does not answer must not keep the heartbeat waiting.
  */
-import type { Attempt } from "../domain/attempt.ts";
 import { failureOf } from "../domain/errors.ts";
 import type { FlowEngine } from "../ports/flow.ts";
 import { deliverNotifications } from "./outbox.ts";
 import type { Run } from "./run.ts";
 
+/** @param reviveLedger called at a heartbeat that the ledger did not answer. */
 export function attend(
   run: Run,
   engine: Pick<FlowEngine, "send">,
@@ -15,16 +16,20 @@ export function attend(
 ): { stop(): Promise<void> } {
   const { clock, settings } = run.parts;
   const stopped = new AbortController();
-  const loop = async () => {
-    while (!stopped.signal.aborted && !run.lostSignal.aborted) {
-      if ((await beat(run)) === "ledger away") await quietly(reviveLedger);
-      await quietly(() => deliverMessages(run, engine));
-      await quietly(() => run.traffic.renew(stopped.signal));
-      await quietly(() => deliverNotifications(run.parts, run.row.id, stopped.signal));
-      await clock.sleep(settings.lock.heartbeatMs, stopped.signal).catch(() => undefined);
+  const over = AbortSignal.any([stopped.signal, run.lostSignal]);
+  const again = async (action: () => Promise<unknown>) => {
+    while (!over.aborted) {
+      // What failed is tried again the next time round; that it failed shows in what stays undelivered.
+      await action().catch(() => undefined);
+      await clock.sleep(settings.lock.heartbeatMs, over).catch(() => undefined);
     }
   };
-  const running = loop();
+  const running = Promise.all([
+    again(() => beat(run, reviveLedger)),
+    again(() => deliverMessages(run, engine)),
+    again(renewal(run, stopped.signal)),
+    again(() => deliverNotifications({ ...run.parts, ledger: run.ledgerAtOnce }, run.row.id, stopped.signal)),
+  ]);
   return {
     async stop() {
       stopped.abort();
@@ -33,33 +38,36 @@ export function attend(
   };
 }
 
-async function beat(run: Run): Promise<"ledger away" | undefined> {
-  const attempt: Attempt = run.attempt;
+async function beat(run: Run, reviveLedger: () => Promise<void>): Promise<void> {
+  const { attempt } = run;
   try {
-    const { cancelRequested } = await run.parts.ledger.heartbeat(run.row.id, attempt, run.parts.settings.lock.leaseMs);
-    if (cancelRequested) run.cancel(cancelRequested.by, cancelRequested.reason);
+    const { leaseMs } = run.parts.settings.lock;
+    const { cancelRequested } = await run.ledgerAtOnce.heartbeat(run.row.id, attempt, leaseMs);
+    if (cancelRequested) run.charge.cancel(cancelRequested.by, cancelRequested.reason);
   } catch (thrown) {
     const { code, message } = failureOf(thrown, "pipeline.attendance");
-    // The lock stage may just have brought a new number; only refusal of the present one means that we lost it.
-    if (code === "STALE_ATTEMPT" && attempt.n === run.attempt.n) run.lose(message);
-    if (code === "LEDGER_UNREACHABLE") return "ledger away";
+    // The lock brings a new number: only where this one is still ours does its refusal mean that we lost the deployment.
+    if (code === "STALE_ATTEMPT" && attempt.n === (await run.charge.attemptKnown()).n) run.charge.lose(message);
+    if (code === "LEDGER_UNREACHABLE") await reviveLedger();
   }
-  return undefined;
 }
 
 async function deliverMessages(run: Run, engine: Pick<FlowEngine, "send">): Promise<void> {
-  const { ledger } = run.parts;
+  const ledger = run.ledgerAtOnce;
   for (const { key, topic, message } of await ledger.undeliveredMessages(run.row.id)) {
     await engine.send(run.row.id, topic, message, key);
     await ledger.markDelivered(key);
   }
 }
 
-/** These are tried again at the next beat; that they failed shows in what stays undelivered. */
-async function quietly(action: () => Promise<unknown>): Promise<void> {
-  try {
-    await action();
-  } catch {
-    // Deliberately nothing: see above.
-  }
+/**
+ * A run that took over after the promotion goes through the weights again in its journal, but must never arm the way back to
+ * the version before: that one may be stopped already.
+ */
+function renewal(run: Run, signal: AbortSignal): () => Promise<void> {
+  let promotedBefore: boolean | undefined;
+  return async () => {
+    promotedBefore ??= (await run.ledgerAtOnce.serving(run.parts.settings.environment))?.deploymentId === run.row.id;
+    if (!promotedBefore) await run.traffic.renew(signal);
+  };
 }

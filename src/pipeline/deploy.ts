@@ -4,6 +4,7 @@
  * the journal.
  */
 import { revisionFor } from "../domain/ids.ts";
+import { asJson } from "../domain/json.ts";
 import type { Artifact, Release } from "../domain/release.ts";
 import { stepsFor } from "../domain/rollout.ts";
 import { commonVersion, type Serving, type ServingComponent } from "../domain/serving.ts";
@@ -41,7 +42,7 @@ export async function deploy(run: Run, request: DeployRequest): Promise<void> {
   const serving = await run.record("serving", () => servingNow(run.parts));
   const findings = await run.do(preflight, { deploymentId: run.row.id, release, artifacts: built, serving });
   const made = await run.do(planning, { deploymentId: run.row.id, release, artifacts: built, findings, serving });
-  await run.announce(made);
+  await announce(run, made);
   refuseBlocked(made.plan);
 
   await run.do(approve, await approvalOf(run, made, request));
@@ -62,6 +63,19 @@ export async function deploy(run: Run, request: DeployRequest): Promise<void> {
   const artifacts = await migrateAndBuild(run, made, built, buildInput);
   const candidate = componentsOf(settings, release, artifacts, run.row.id);
   await shiftTraffic(run, release.version, candidate, serving);
+}
+
+/** The plan stands before anything changes: everybody who follows sees the same one. */
+async function announce(run: Run, { plan, digest }: MadePlan): Promise<void> {
+  await run.tell("plan", "announced", `plan ${digest.slice(0, 12)}, risk ${plan.risk.level}`, "info", {
+    digest,
+    plan: asJson(plan),
+  });
+  await run.notify("started", {
+    title: `${plan.release.version} to ${plan.environment}`,
+    message: `${plan.changes.length} commits, ${plan.migrations.length} migrations, risk ${plan.risk.level}. Started by ${run.row.startedBy}.`,
+    next: `sluice status ${run.row.id}`,
+  });
 }
 
 /** From the started candidate to the stable version; a rollback goes the same way with fewer steps. */

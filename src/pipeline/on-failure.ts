@@ -42,22 +42,21 @@ function actionFor(run: Run, trigger: RollbackTrigger, failure: SluiceError) {
 
 /** The weight stays as it is and is attended; a person promotes or cancels, and at the limit the traffic goes back. */
 async function hold(run: Run, trigger: RollbackTrigger, failure: SluiceError): Promise<void> {
-  const { settings, ledger } = run.parts;
+  const { settings } = run.parts;
   await run.notify("rollback-triggered", {
     title: `${run.row.version} is held in ${settings.environment} after ${trigger} ${run.begun}: a person must decide`,
     message: failure.failure.message,
     next: `sluice promote ${run.row.id} · or go back: sluice cancel ${run.row.id} --reason "…"`,
   });
   const endsAtMs = (await run.flow.now()) + settings.approvals.timeoutMs;
-  await ledger.setState(run.row.id, "waiting", run.attempt);
   for (;;) {
+    await run.state("waiting");
     const leftMs = endsAtMs - (await run.flow.now());
     if (leftMs <= 0) throw failure;
     const message = await run.flow.waitFor(peopleTopic, leftMs);
-    await run.flow.step("still wanted", async () => run.signal.throwIfAborted());
+    await run.stillWanted();
     if (isPromotion(message)) break;
   }
-  await ledger.setState(run.row.id, "running", run.attempt);
   await run.tell(trigger, `promoted-by-hand-${run.begun}`, "a person decided to go on", "warn");
 }
 

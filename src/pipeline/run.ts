@@ -7,11 +7,12 @@ import { humanDuration } from "../domain/duration.ts";
 import { type Failure, failureOf, SluiceError } from "../domain/errors.ts";
 import type { NewEvent } from "../domain/events.ts";
 import { asJson, type Json } from "../domain/json.ts";
-import type { Plan } from "../domain/plan.ts";
 import { type Flow, FlowLost } from "../ports/flow.ts";
-import type { DeploymentRow } from "../ports/ledger.ts";
+import type { DeploymentRow, Ledger } from "../ports/ledger.ts";
+import { Charge } from "./charge.ts";
 import type { Parts } from "./parts.ts";
 import type { Notify, Stage, StageContext, Touches } from "./stage.ts";
+import { steadyLedger } from "./steady-ledger.ts";
 import { openTelling, type Telling } from "./telling.ts";
 import { openTraffic, type Traffic } from "./traffic.ts";
 
@@ -23,52 +24,34 @@ interface Started {
 export class Run {
   readonly flow: Flow;
   readonly parts: Parts;
+  /** Answers or fails at once, for what is tried again anyway. */
+  readonly ledgerAtOnce: Ledger;
   readonly row: DeploymentRow;
+  readonly charge: Charge;
   readonly traffic: Traffic;
   readonly #telling: Telling;
-  #attempt: Attempt;
   readonly #started: Started[] = [];
-  readonly #cancel = new AbortController();
-  readonly #lost = new AbortController();
   readonly #outputs = new Map<string, unknown[]>();
   readonly #undone: string[] = [];
-  #undoing = false;
   #progressCount = 0;
 
   constructor(flow: Flow, parts: Parts, row: DeploymentRow, attempt: Attempt) {
     this.flow = flow;
-    this.parts = parts;
     this.row = row;
-    this.#attempt = attempt;
+    this.charge = new Charge(row.id, attempt);
+    this.parts = { ...parts, ledger: steadyLedger(parts.ledger, parts.clock, this.charge.lost) };
+    this.ledgerAtOnce = parts.ledger;
     this.traffic = openTraffic(parts.routers, parts.settings.rollout.unattendedMs);
-    this.#telling = openTelling(parts, row, { attempt: () => this.#attempt, lost: this.#lost.signal });
+    this.#telling = openTelling(this.parts, row, this.charge);
   }
 
   get attempt(): Attempt {
-    return this.#attempt;
+    return this.charge.attempt;
   }
 
-  /** Cancelled by a person: long steps end, waits end, the undo follows. */
-  cancel(by: string, reason: string): void {
-    if (this.#undoing || this.#cancel.signal.aborted) return;
-    this.#cancel.abort(
-      new SluiceError({
-        code: "CANCELLED",
-        remedy: "operator",
-        at: "pipeline.run",
-        message: `Cancelled by ${by}: ${reason}`,
-        hint: `See what was undone: sluice status ${this.row.id}`,
-      }),
-    );
-  }
-
-  /** Another process is in charge: nothing more may be done here, not even compensation. */
-  lose(reason: string): void {
-    this.#lost.abort(new FlowLost(reason));
-  }
-
+  /** Another process is in charge when this is aborted. */
   get lostSignal(): AbortSignal {
-    return this.#lost.signal;
+    return this.charge.lost;
   }
 
   /**
@@ -77,12 +60,7 @@ export class Run {
    */
   passPointOfNoReturn(): void {
     this.#started.length = 0;
-    this.#undoing = true;
-  }
-
-  /** While undoing, a cancel changes nothing any more; only losing the flow stops it. */
-  get signal(): AbortSignal {
-    return this.#undoing ? this.#lost.signal : AbortSignal.any([this.#cancel.signal, this.#lost.signal]);
+    this.charge.ignoreCancel();
   }
 
   async do<Input, Intent, Output>(stage: Stage<Input, Intent, Output>, input: Input): Promise<Output> {
@@ -121,7 +99,7 @@ export class Run {
 
   /** Undoes in reverse order. Returns what could not be undone in time; the rest is undone nevertheless. */
   async undoAll(patienceMs: number): Promise<readonly Failure[]> {
-    this.#undoing = true;
+    this.charge.ignoreCancel();
     const failures: Failure[] = [];
     const undone = new Set<string>();
     for (const { stage, intent } of [...this.#started].reverse()) {
@@ -157,7 +135,29 @@ export class Run {
     return this.flow.step(name, async () => body(this.context(name)));
   }
 
-  /** A line of the story. A replay tells it again; the ledger drops the repeat by its key. */
+  /** The row's state, for those who look at it. */
+  async state(state: Parameters<Ledger["setState"]>[1]): Promise<void> {
+    await this.record(state, async () => {
+      await this.parts.ledger.setState(this.row.id, state, this.attempt);
+      return null;
+    });
+  }
+
+  /**
+   * Between two waits for people: throws where one of them cancelled. Their message may be here before the heartbeat has seen
+   * it, so the row is asked; and a flow that waited on would not be woken again.
+   */
+  async stillWanted(): Promise<void> {
+    await this.record("still wanted", async () => {
+      const row = await this.parts.ledger.deployment(this.row.id);
+      if (row?.cancelRequested) this.charge.cancel(row.cancelRequested.by, row.cancelRequested.reason);
+      this.charge.signal.throwIfAborted();
+      await this.parts.ledger.setState(this.row.id, "running", this.attempt);
+      return null;
+    });
+  }
+
+  /** A line of the story from between the stages: journalled, so that a replay does not tell it again. */
   async tell(
     step: string,
     key: string,
@@ -165,25 +165,15 @@ export class Run {
     tone: NewEvent["tone"] = "info",
     detail: Json = {},
   ): Promise<void> {
-    await this.#telling.append({ step, phase: "progress", key, title, tone, detail });
+    await this.record(`tell ${key}`, async () => {
+      await this.#telling.append({ step, phase: "progress", key, title, tone, detail });
+      return null;
+    });
   }
 
   /** N1: into the outbox, one row per channel that wants it. Delivery is somebody else's worry, so nothing waits for it. */
   notify(...text: Parameters<Notify>): Promise<void> {
     return this.#telling.notify(...text);
-  }
-
-  /** The plan stands before anything changes: everybody who follows sees the same one. */
-  async announce({ plan, digest }: { readonly plan: Plan; readonly digest: string }): Promise<void> {
-    await this.tell("plan", "announced", `plan ${digest.slice(0, 12)}, risk ${plan.risk.level}`, "info", {
-      digest,
-      plan: asJson(plan),
-    });
-    await this.notify("started", {
-      title: `${plan.release.version} to ${plan.environment}`,
-      message: `${plan.changes.length} commits, ${plan.migrations.length} migrations, risk ${plan.risk.level}. Started by ${this.row.startedBy}.`,
-      next: `sluice status ${this.row.id}`,
-    });
   }
 
   context(step: string): StageContext {
@@ -193,25 +183,23 @@ export class Run {
       parts: this.parts,
       deploymentId: this.row.id,
       version: this.row.version,
-      attempt: this.#attempt,
-      signal: this.signal,
+      attempt: this.attempt,
+      signal: this.charge.signal,
       traffic: this.traffic,
       guard: this.#telling.guard,
       progress: (title, detail = {}, tone = "info") =>
         this.#telling.append({ step, phase: "progress", key: `p${++this.#progressCount}`, title, tone, detail }),
       tell: (key, title, tone, detail) => this.tell(step, key, title, tone, detail),
       notify: (kind, text) => this.notify(kind, text),
-      throwIfEnded: () => this.signal.throwIfAborted(),
-      takeAttempt: (attempt) => {
-        this.#attempt = attempt;
-      },
+      stillWanted: () => this.stillWanted(),
+      changeAttempt: (change) => this.charge.changeAttempt(change),
       log: (file, line) => folder.append(file, `${new Date(this.parts.clock.now()).toISOString()}  ${line}\n`),
     };
   }
 
   async #intend<Input, Intent, Output>(stage: Stage<Input, Intent, Output>, input: Input): Promise<Intent> {
     const intent = await this.flow.step(`${stage.name}: intent`, async () => {
-      this.signal.throwIfAborted();
+      this.charge.signal.throwIfAborted();
       return stage.prepare(input);
     });
     this.#started.push({ stage: stage as unknown as Started["stage"], intent });
@@ -275,9 +263,9 @@ export class Run {
   /** Being stale is not a failure of the deployment: somebody else is running it. */
   #translate(thrown: unknown, at: string): Failure {
     if (thrown instanceof FlowLost) throw thrown;
-    if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
+    if (this.charge.lost.aborted) throw this.charge.lost.reason;
     // Libraries wrap an abort in errors of their own; what the person said is what counts.
-    const cause = this.signal.aborted ? this.signal.reason : thrown;
+    const cause = this.charge.signal.aborted ? this.charge.signal.reason : thrown;
     const failure = failureOf(cause, at);
     if (failure.code === "STALE_ATTEMPT") throw new FlowLost(failure.message);
     return this.parts.redactor.json(asJson(failure)) as unknown as Failure;

@@ -33,7 +33,7 @@ export async function settle(run: Run, story: () => Promise<void>): Promise<Ende
     trafficMoved: trafficMoved(run),
   });
   const failures = verified ? [...undoFailures, verified] : undoFailures;
-  const served = await writeReports(run, outcome, failure, failures);
+  const served = await report(run, outcome, failure, failures);
   await announce(run, outcome, failure, served);
   await close(run, outcome);
   return { deploymentId: run.row.id, outcome, failure: failure ?? null };
@@ -49,12 +49,26 @@ async function failureFrom(story: () => Promise<void>): Promise<Failure | undefi
   }
 }
 
+/** A folder that cannot be written to, or a fault in a report, must not keep the lock for ever. */
+async function report(run: Run, ...facts: Tail<Parameters<typeof writeReports>>): ReturnType<typeof writeReports> {
+  try {
+    return await writeReports(run, ...facts);
+  } catch (thrown) {
+    if (thrown instanceof FlowLost) throw thrown;
+    const { message } = failureOf(thrown, "pipeline.reports");
+    await run.tell("record", "incomplete", `record and reports are not complete: ${message}`, "bad");
+    return { servesNow: null, backup: null };
+  }
+}
+
+type Tail<All extends readonly unknown[]> = All extends readonly [unknown, ...infer Rest] ? Rest : never;
+
 const trafficMoved = (run: Run): boolean => run.touched.has("traffic");
 const touchedWorld = (run: Run): boolean =>
   ["database", "workload", "traffic"].some((what) => run.touched.has(what as "traffic"));
 
 async function undo(run: Run, failure: Failure): Promise<readonly Failure[]> {
-  const { settings, ledger } = run.parts;
+  const { settings } = run.parts;
   if (trafficMoved(run)) {
     await run.notify("rollback-triggered", {
       title: `${run.row.version} is being rolled back in ${settings.environment}`,
@@ -62,7 +76,7 @@ async function undo(run: Run, failure: Failure): Promise<readonly Failure[]> {
       next: `sluice status ${run.row.id}`,
     });
   }
-  if (failure.code === "CANCELLED") await ledger.setState(run.row.id, "cancelling", run.attempt);
+  if (failure.code === "CANCELLED") await run.state("cancelling");
   // Beyond this the built-in router has gone back to stable by itself, and a person is needed for the rest.
   return run.undoAll(Math.max(10_000, settings.rollout.unattendedMs));
 }
@@ -140,8 +154,8 @@ async function announce(
 async function close(run: Run, outcome: Outcome): Promise<void> {
   const { ledger, settings } = run.parts;
   const endedBy = outcome === "quarantined" ? await quarantine(run) : outcome;
+  await run.tell("finish", "outcome", endedBy, endedBy === "succeeded" ? "ok" : "bad", { outcome: endedBy });
   await run.record("finish", async () => {
-    await run.tell("finish", "outcome", endedBy, endedBy === "succeeded" ? "ok" : "bad", { outcome: endedBy });
     await ledger.finish(run.row.id, endedBy, run.attempt);
     await ledger.releaseLock(settings.environment, run.attempt);
     return null;
@@ -150,7 +164,7 @@ async function close(run: Run, outcome: Outcome): Promise<void> {
 
 /** Rule 4: never silently free. The lock stays until a person has looked and says so. */
 async function quarantine(run: Run): Promise<Outcome> {
-  await run.parts.ledger.setState(run.row.id, "quarantined", run.attempt);
+  await run.state("quarantined");
   await run.tell(
     "finish",
     "quarantined",

@@ -43,13 +43,13 @@ export interface StageContext {
   readonly guard: () => Promise<void>;
   /** One line of the deployment's story, with data for those who draw it. */
   readonly progress: (title: string, detail?: Json, tone?: "info" | "ok" | "warn" | "bad") => Promise<void>;
-  /** A line of the story told from between journal steps: a replay tells it again, the ledger drops the repeat by its key. */
+  /** A line of the story told from between journal steps, journalled itself. */
   readonly tell: (key: string, title: string, tone?: "info" | "ok" | "warn" | "bad", detail?: Json) => Promise<void>;
   readonly notify: Notify;
-  /** Throws when the deployment was cancelled. */
-  readonly throwIfEnded: () => void;
-  /** The lock brings a fresh number, higher than any that the environment's targets have seen. */
-  readonly takeAttempt: (attempt: Attempt) => void;
+  /** A journal step after each wait: throws where the deployment was cancelled; else it is not waiting any more. */
+  readonly stillWanted: () => Promise<void>;
+  /** The lock brings a fresh number, higher than any that the environment's targets have seen. Undefined: none came. */
+  readonly changeAttempt: (change: () => Promise<Attempt | undefined>) => Promise<void>;
   /** Appends to a file of the deployment's folder (D7). */
   readonly log: (file: string, line: string) => Promise<void>;
 }

@@ -43,27 +43,49 @@ export const approve: Stage<ApproveIntent, ApproveIntent, { by: readonly string[
 
 async function waitForVotes(intent: ApproveIntent, ctx: StageContext): Promise<readonly string[]> {
   if (intent.rules.required === 0) return [];
-  const { ledger, settings } = ctx.parts;
-  for (let reminders = 0; ; reminders++) {
+  let asked: Asked = { missing: 0, reminders: 0, nextAtMs: 0 };
+  for (;;) {
     const state = await ctx.flow.step("count approvals", () => count(intent.rules, ctx));
-    if (state.kind === "granted") {
-      await ctx.tell("granted", `approved by ${state.by.join(" and ")}`, "ok");
-      await ctx.notify("approved", {
-        title: `${ctx.version} approved for ${settings.environment}`,
-        message: `Approved by ${state.by.join(" and ")}.`,
-        next: `sluice status ${ctx.deploymentId}`,
-      });
-      return state.by;
-    }
+    if (state.kind === "granted") return granted(state.by, ctx);
     if (state.kind === "rejected") throw rejected(state, ctx.deploymentId);
-    await ledger.setState(ctx.deploymentId, "waiting", ctx.attempt);
-    await askPeople(ctx, intent, state.missing, reminders);
     const nowMs = await ctx.flow.now();
     if (nowMs >= intent.expiresAtMs) throw expired(intent, state.missing, ctx.deploymentId);
-    await ctx.flow.waitFor(peopleTopic, Math.min(intent.remindEveryMs, intent.expiresAtMs - nowMs));
-    await ctx.flow.step("still wanted", async () => ctx.throwIfEnded());
-    await ledger.setState(ctx.deploymentId, "running", ctx.attempt);
+    asked = await askWhereDue(asked, state.missing, nowMs, intent, ctx);
+    await ctx.flow.waitFor(peopleTopic, Math.min(asked.nextAtMs, intent.expiresAtMs) - nowMs);
+    await ctx.stillWanted();
   }
+}
+
+interface Asked {
+  readonly missing: number;
+  readonly reminders: number;
+  readonly nextAtMs: number;
+}
+
+/** A vote that did not count, or any other message, is no reason to remind anybody. */
+async function askWhereDue(
+  asked: Asked,
+  missing: number,
+  nowMs: number,
+  intent: ApproveIntent,
+  ctx: StageContext,
+): Promise<Asked> {
+  const isNews = missing !== asked.missing;
+  if (!isNews && nowMs < asked.nextAtMs) return asked;
+  const reminders = isNews ? 0 : asked.reminders + 1;
+  await askPeople(ctx, intent, missing, reminders);
+  return { missing, reminders, nextAtMs: nowMs + intent.remindEveryMs };
+}
+
+async function granted(by: readonly string[], ctx: StageContext): Promise<readonly string[]> {
+  const names = by.join(" and ");
+  await ctx.tell("granted", `approved by ${names}`, "ok");
+  await ctx.notify("approved", {
+    title: `${ctx.version} approved for ${ctx.parts.settings.environment}`,
+    message: `Approved by ${names}.`,
+    next: `sluice status ${ctx.deploymentId}`,
+  });
+  return by;
 }
 
 async function count(rules: ApprovalRules, ctx: StageContext): Promise<ApprovalState> {
@@ -74,7 +96,9 @@ async function count(rules: ApprovalRules, ctx: StageContext): Promise<ApprovalS
     if (fault === undefined) proven.push(vote);
     else await ctx.progress(`the vote of ${vote.by} does not count: ${fault}`, {}, "warn");
   }
-  return countApprovals(proven, rules);
+  const state = countApprovals(proven, rules);
+  if (state.kind === "waiting") await ctx.parts.ledger.setState(ctx.deploymentId, "waiting", ctx.attempt);
+  return state;
 }
 
 async function askPeople(ctx: StageContext, intent: ApproveIntent, missing: number, reminders: number): Promise<void> {
@@ -82,11 +106,13 @@ async function askPeople(ctx: StageContext, intent: ApproveIntent, missing: numb
   const { environment } = ctx.parts.settings;
   const needed = `${missing} more approval${missing === 1 ? "" : "s"}`;
   const until = new Date(intent.expiresAtMs).toISOString();
-  await ctx.tell(`waiting-${missing}`, `waiting for ${needed} until ${until}`, "info", {
-    waitingForApproval: true,
-    planDigest: intent.rules.planDigest,
-    missing,
-  });
+  if (reminders === 0) {
+    await ctx.tell(`waiting-${missing}`, `waiting for ${needed} until ${until}`, "info", {
+      waitingForApproval: true,
+      planDigest: intent.rules.planDigest,
+      missing,
+    });
+  }
   await ctx.notify(reminders === 0 ? "awaiting-approval" : "approval-reminder", {
     title: `${version} waits for ${needed} to go to ${environment}${reminders === 0 ? "" : ` (reminder ${reminders})`}`,
     message: `Plan ${intent.rules.planDigest.slice(0, 12)}. It expires at ${until}.`,
@@ -106,7 +132,7 @@ async function waitOut(waitMs: number, ctx: StageContext): Promise<void> {
     const leftMs = endsAtMs - (await ctx.flow.now());
     if (leftMs <= 0) return;
     await ctx.flow.waitFor(peopleTopic, leftMs);
-    await ctx.flow.step("still wanted", async () => ctx.throwIfEnded());
+    await ctx.stillWanted();
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { Attempt } from "../../domain/attempt.ts";
 import { SluiceError } from "../../domain/errors.ts";
-import type { LockRow } from "../../ports/ledger.ts";
+import type { LockResult, LockRow } from "../../ports/ledger.ts";
 import type { Parts } from "../parts.ts";
 import type { Stage, StageContext } from "../stage.ts";
 
@@ -28,7 +28,6 @@ export const lock: Stage<LockIntent, LockIntent, { waitedMs: number }> = {
   async run(intent, ctx) {
     const startedAtMs = ctx.parts.clock.now();
     const attempt = await acquire(intent, ctx, startedAtMs);
-    ctx.takeAttempt(attempt);
     await claimAll(ctx.parts, attempt, ctx.signal);
     await refuseOutdatedPlan(intent, ctx);
     return { waitedMs: ctx.parts.clock.now() - startedAtMs };
@@ -46,15 +45,27 @@ export async function claimAll(parts: Parts, attempt: Attempt, signal: AbortSign
 }
 
 async function acquire(intent: LockIntent, ctx: StageContext, startedAtMs: number): Promise<Attempt> {
-  const { ledger, clock } = ctx.parts;
+  const { clock } = ctx.parts;
+  let told: string | undefined;
   for (;;) {
-    const result = await ledger.acquireLock(intent.environment, ctx.attempt, intent.heldBy);
+    const result = await ask(intent, ctx);
     if (result.kind === "acquired") return result.attempt;
     const waitedMs = clock.now() - startedAtMs;
     if (intent.onBusy === "fail" || waitedMs >= intent.queueTimeoutMs) throw busy(intent.environment, result.holder);
-    await ctx.progress(`waiting for ${describeHolder(result.holder)}`, { waitedMs });
+    const holder = describeHolder(result.holder);
+    if (holder !== told) await ctx.progress(`waiting for ${holder}`, { waitedMs });
+    told = holder;
     await clock.sleep(Math.min(1000, intent.queueTimeoutMs - waitedMs), ctx.signal);
   }
+}
+
+async function ask({ environment, heldBy }: LockIntent, ctx: StageContext): Promise<LockResult> {
+  let result: LockResult | undefined;
+  await ctx.changeAttempt(async () => {
+    result = await ctx.parts.ledger.acquireLock(environment, ctx.attempt, heldBy);
+    return result.kind === "acquired" ? result.attempt : undefined;
+  });
+  return result as LockResult;
 }
 
 export const describeHolder = (holder: LockRow): string =>

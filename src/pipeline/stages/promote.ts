@@ -17,12 +17,16 @@ export const promote: Stage<PromoteIntent, PromoteIntent, { version: string }> =
   prepare: (intent) => intent,
   async run({ becomes, rollout }, ctx) {
     await ctx.guard();
+    const { ledger, settings } = ctx.parts;
+    // Begun again after the ledger named it: it was read back then, and there is no way back any more, not even by a cancel.
+    const named = await ledger.serving(settings.environment);
+    if (named?.deploymentId === becomes.deploymentId) return { version: becomes.version };
     // Without a fallback: from now on an unattended router must not leave the version that was found good.
     const routes = routesAt({ ...rollout, stable: null }, 100);
     await ctx.traffic.shift(routes, ctx.attempt, ctx.signal);
-    await ctx.parts.ledger.setServing(
+    await ledger.setServing(
       {
-        environment: ctx.parts.settings.environment,
+        environment: settings.environment,
         deploymentId: becomes.deploymentId,
         version: becomes.version,
         commit: becomes.commit,

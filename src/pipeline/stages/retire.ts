@@ -6,6 +6,7 @@ import { failureOf } from "../../domain/errors.ts";
 import type { Serving } from "../../domain/serving.ts";
 import type { RevisionId } from "../../domain/traffic.ts";
 import { FlowLost } from "../../ports/flow.ts";
+import type { Instance } from "../../ports/target.ts";
 import type { Stage, StageContext } from "../stage.ts";
 
 interface RetireIntent {
@@ -32,8 +33,8 @@ export const retire: Stage<RetireIntent, RetireIntent, { retired: readonly strin
     );
     const retired: string[] = [];
     const left: string[] = [];
-    for (const instance of await ctx.parts.target.observe(ctx.signal)) {
-      if (instance.state !== "running" || kept.has(instance.revision)) continue;
+    for (const instance of await runningOf(ctx)) {
+      if (kept.has(instance.revision)) continue;
       const name = `${instance.component} ${instance.version}`;
       (await retiredWell(instance.component, instance.revision, name, ctx)) ? retired.push(name) : left.push(name);
     }
@@ -54,14 +55,28 @@ export async function drainAndStop(component: string, revision: RevisionId, ctx:
   await target.stop(component, revision, ctx.attempt, ctx.signal);
 }
 
+/** None where the target does not answer: then the next deployment retires them. */
+async function runningOf(ctx: StageContext): Promise<readonly Instance[]> {
+  try {
+    return (await ctx.parts.target.observe(ctx.signal)).filter(({ state }) => state === "running");
+  } catch (thrown) {
+    await tellUnlessLost("see what still runs", thrown, ctx);
+    return [];
+  }
+}
+
 async function retiredWell(component: string, revision: RevisionId, name: string, ctx: StageContext): Promise<boolean> {
   try {
     await drainAndStop(component, revision, ctx);
     return true;
   } catch (thrown) {
-    const failure = failureOf(thrown, "stages.retire");
-    if (thrown instanceof FlowLost || failure.code === "STALE_ATTEMPT" || ctx.signal.aborted) throw thrown;
-    await ctx.progress(`could not stop ${name}: ${failure.message}`, {}, "warn");
+    await tellUnlessLost(`stop ${name}`, thrown, ctx);
     return false;
   }
+}
+
+async function tellUnlessLost(what: string, thrown: unknown, ctx: StageContext): Promise<void> {
+  const failure = failureOf(thrown, "stages.retire");
+  if (thrown instanceof FlowLost || failure.code === "STALE_ATTEMPT" || ctx.signal.aborted) throw thrown;
+  await ctx.progress(`could not ${what}: ${failure.message}`, {}, "warn");
 }

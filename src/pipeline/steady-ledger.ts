@@ -1,0 +1,39 @@
+/**
+ * The ledger as a run uses it. It may be away for a while: nothing may be done without it, but nothing is undone because of it
+ * either, so every call waits until it is back. And being refused as stale is not a failure of the deployment: somebody else is
+ * running it, so this run is lost.
+ */
+import { SluiceError } from "../domain/errors.ts";
+import type { Clock } from "../ports/clock.ts";
+import { FlowLost } from "../ports/flow.ts";
+import type { Ledger } from "../ports/ledger.ts";
+
+const retryMs = 500;
+
+/** @param lost ends the waiting as well. */
+export function steadyLedger(ledger: Ledger, clock: Clock, lost: AbortSignal): Ledger {
+  return new Proxy(ledger, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      if (typeof member !== "function") return member;
+      return (...given: unknown[]) => steadily(() => Reflect.apply(member, target, given), clock, lost);
+    },
+  });
+}
+
+async function steadily<T>(call: () => Promise<T>, clock: Clock, lost: AbortSignal): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (thrown) {
+      throwUnlessAway(thrown);
+      await clock.sleep(retryMs, lost);
+    }
+  }
+}
+
+function throwUnlessAway(thrown: unknown): void {
+  if (!(thrown instanceof SluiceError)) throw thrown;
+  if (thrown.failure.code === "STALE_ATTEMPT") throw new FlowLost(thrown.message);
+  if (thrown.failure.code !== "LEDGER_UNREACHABLE") throw thrown;
+}
