@@ -17,6 +17,8 @@ export interface FollowOptions {
   readonly wait: boolean;
   /** Also start another worker when the one in charge has died. */
   readonly revive: boolean;
+  /** The caller has just started a worker: the one that died is not replaced a second time. */
+  readonly justStarted?: boolean;
 }
 
 const pollMs = 120;
@@ -52,7 +54,7 @@ export async function follow(session: Session, deploymentId: string, options: Fo
     stopped: stopped.signal,
     seen: 0,
     asksPeople: false,
-    revived: false,
+    revived: options.justStarted ?? false,
     revivedAtMs: machineClock.now(),
   };
   try {

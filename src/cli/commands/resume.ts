@@ -35,7 +35,7 @@ export async function resumeCommand(
   for (const row of open) await resumeOne(session, row);
   const [first] = open;
   if (first === undefined || options.detach) return 0;
-  return follow(session, first.id, { wait: options.wait ?? false, revive: true });
+  return follow(session, first.id, { wait: options.wait ?? false, revive: true, justStarted: true });
 }
 
 async function unfinished(session: Session): Promise<readonly DeploymentRow[]> {
