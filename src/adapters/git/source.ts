@@ -3,7 +3,7 @@
  * checked here, always given fully qualified, and never where git could take them for an option. The repository's hooks
  * and the system's configuration play no part.
  */
-import { mkdir, mkdtemp, rename, rm, rmdir } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, rmdir, statfs } from "node:fs/promises";
 import { resolve as absolute, dirname, join } from "node:path";
 import { diskFull, SluiceError } from "../../domain/errors.ts";
 import type { Commit, Source } from "../../ports/source.ts";
@@ -87,7 +87,8 @@ async function runGit(
     },
   });
   if ((more.accept ?? [0]).includes(result.exitCode)) return { ...result, lines };
-  throw unreadable(repository, `git ${words[0]} ended with exit code ${result.exitCode}`, result.stderrTail);
+  const command = words[0] === "-C" ? words[2] : words[0];
+  throw unreadable(repository, `git ${command} ended with exit code ${result.exitCode}`, result.stderrTail);
 }
 
 /** The commit that a full name stands for, tags peeled; undefined where there is none (git's exit code 1, said quietly). */
@@ -145,9 +146,20 @@ async function exportWhole(
     await refuseSubmodules(inside, repository, signal);
     await inside(["checkout-index", "--all"], signal);
     await replaceEmpty(tree, folder);
+  } catch (thrown) {
+    // git says which file it could not write, never why.
+    if (await isFull(workshop)) throw new SluiceError(diskFull("adapters.git", `${folder} could not be written.`));
+    throw thrown;
   } finally {
     await rm(workshop, { recursive: true, force: true });
   }
+}
+
+const fullBelowBytes = 256 * 1024;
+
+async function isFull(folder: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize < fullBelowBytes;
 }
 
 async function refuseSubmodules(git: Git, repository: string, signal: AbortSignal): Promise<void> {
@@ -189,9 +201,6 @@ function invalidRef(kind: string, name: string, why = "the name cannot be one"):
 }
 
 function unreadable(repository: string, why: string, stderr: string): SluiceError {
-  if (/No space left on device|Disk quota exceeded/i.test(stderr)) {
-    return new SluiceError({ ...diskFull("adapters.git", `${why}.`), evidence: stderr });
-  }
   return new SluiceError({
     code: "REPOSITORY_UNREADABLE",
     remedy: "operator",
