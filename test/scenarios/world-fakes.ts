@@ -1,0 +1,121 @@
+/** Everything a scenario is made of besides the processes: time, ledger, project, data, channels and environments. */
+import type { EnvironmentSettings } from "../../src/domain/settings.ts";
+import type { Verdict } from "../../src/domain/verdict.ts";
+import { memoryLedger } from "../../src/engine/ledger/memory-ledger.ts";
+import { virtualClock } from "../../src/engine/simulated/virtual-clock.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { Migrator, PendingMigration } from "../../src/ports/migrator.ts";
+import { memoryBackupStore } from "../../src/testing/memory-backup-store.ts";
+import { type MemoryDatabaseOptions, memoryDatabase } from "../../src/testing/memory-database.ts";
+import { memoryMigrator } from "../../src/testing/memory-migrator.ts";
+import { type MemoryNotifier, memoryNotifier } from "../../src/testing/memory-notifier.ts";
+import type { Shared } from "./world-parts.ts";
+import { failing, ledgerUnreachable, noFaults, openPlace, type Place } from "./world-place.ts";
+import { changed, hour, type SettingsChange, scenarioSettings } from "./world-settings.ts";
+import { memoryBuilder, memorySource, migrationsByTree, type Releases } from "./world-sources.ts";
+
+export interface FakesOptions {
+  /** In the order in which they were made; `v1.0.0` and `v1.1.0`, both healthy, by default. */
+  readonly releases?: Releases;
+  readonly settings?: SettingsChange;
+  /** `production` and `staging` by default, with the same settings. */
+  readonly environments?: readonly string[];
+  readonly ci?: () => Verdict;
+  readonly missingSecrets?: readonly string[];
+  readonly freeDiskBytes?: () => number;
+  readonly databaseFault?: MemoryDatabaseOptions["fault"];
+  readonly migrationFault?: (migration: PendingMigration) => void;
+  /** Called after a backup was put; what it returns is what the store holds from then on. */
+  readonly spoilBackup?: (bytes: Uint8Array) => Uint8Array;
+}
+
+export interface FakeEnvironment {
+  readonly settings: EnvironmentSettings;
+  readonly place: Place;
+}
+
+export type Fakes = ReturnType<typeof openFakes>;
+
+export function openFakes(options: FakesOptions) {
+  const releases = options.releases ?? { "v1.0.0": {}, "v1.1.0": {} };
+  const clock = virtualClock();
+  const faults = noFaults();
+  const rawLedger = memoryLedger({ now: clock.now, id: "ledger-1" });
+  const source = memorySource(releases);
+  const builds: string[] = [];
+  const database = memoryDatabase({ name: "main", tables: { orders: 100, users: 20 }, ...faultOf(options) });
+  const migrator = memoryMigrator({
+    database: "main",
+    byTree: migrationsByTree(releases),
+    ...(options.migrationFault ? { fault: options.migrationFault } : {}),
+  });
+  const channel = memoryNotifier({ name: "team", down: () => faults.channelDown });
+  const environments = new Map<string, FakeEnvironment>();
+  for (const name of options.environments ?? ["production", "staging"]) {
+    const settings = changed(scenarioSettings(name), options.settings ?? {});
+    environments.set(name, { settings, place: openPlace(settings, clock, releases, faults) });
+  }
+  const backups = memoryBackupStore();
+  const shared: Shared = {
+    clock,
+    ledger: failing(rawLedger, () => faults.ledgerAway, ledgerUnreachable),
+    source,
+    builder: memoryBuilder(releases, clock, builds),
+    database,
+    migrator: takingTime(migrator, clock),
+    backups: options.spoilBackup ? spoiling(backups, options.spoilBackup) : backups,
+    releases,
+    notifiers: [notifierOf(channel, clock, () => faults.channelHangs)],
+    ci: options.ci,
+    missingSecrets: options.missingSecrets ?? [],
+    freeDiskBytes: options.freeDiskBytes ?? (() => 1e11),
+    folders: new Map(),
+    recordsFolderDown: () => faults.recordsFolderDown,
+  };
+  return {
+    clock,
+    faults,
+    /** Never away. */
+    ledger: rawLedger,
+    source,
+    builds: builds as readonly string[],
+    database,
+    backups,
+    applied: migrator.applied,
+    channel,
+    shared,
+    environments,
+    environment(name = "production"): FakeEnvironment {
+      const found = environments.get(name);
+      if (!found) throw new Error(`no environment ${name} in this world`);
+      return found;
+    },
+  };
+}
+
+const faultOf = ({ databaseFault }: FakesOptions) => (databaseFault ? { fault: databaseFault } : {});
+
+const takingTime = (migrator: Migrator, clock: Clock): Migrator => ({
+  ...migrator,
+  async apply(tree, log, signal) {
+    await clock.sleep(3_000, signal);
+    await migrator.apply(tree, log, signal);
+  },
+});
+
+function spoiling(backups: ReturnType<typeof memoryBackupStore>, spoil: (bytes: Uint8Array) => Uint8Array) {
+  return {
+    ...backups,
+    async put(key: string, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal) {
+      const stored = await backups.put(key, bytes, signal);
+      backups.objects.set(key, spoil(backups.objects.get(key) ?? new Uint8Array()));
+      return stored;
+    },
+  };
+}
+
+const notifierOf = (channel: MemoryNotifier, clock: Clock, hangs: () => boolean): Shared["notifiers"][number] => ({
+  ...channel,
+  wants: () => true,
+  tell: (notification, key, signal) => (hangs() ? clock.sleep(hour, signal) : channel.tell(notification, key, signal)),
+});

@@ -1,0 +1,192 @@
+/** The parts of one environment as one process of the scenario gets them: once the process is dead, nothing it calls happens. */
+import { createHash } from "node:crypto";
+import { redactor } from "../../src/domain/redactor.ts";
+import { Secret } from "../../src/domain/secret.ts";
+import type { EnvironmentSettings } from "../../src/domain/settings.ts";
+import { percentOf } from "../../src/domain/traffic.ts";
+import { fail, pass, type Verdict } from "../../src/domain/verdict.ts";
+import type { Parts } from "../../src/pipeline/parts.ts";
+import type { BackupStore } from "../../src/ports/backup-store.ts";
+import type { Builder } from "../../src/ports/builder.ts";
+import type { Check } from "../../src/ports/check.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { Database } from "../../src/ports/database.ts";
+import type { Host } from "../../src/ports/host.ts";
+import type { Ledger } from "../../src/ports/ledger.ts";
+import type { Migrator } from "../../src/ports/migrator.ts";
+import type { RunFolder } from "../../src/ports/run-folder.ts";
+import type { Source } from "../../src/ports/source.ts";
+import type { Instance } from "../../src/ports/target.ts";
+import { memoryCheck } from "../../src/testing/memory-check.ts";
+import type { Place } from "./world-place.ts";
+import { sentinel } from "./world-settings.ts";
+import { type Releases, treesFolder } from "./world-sources.ts";
+
+export interface Shared {
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly source: Source;
+  readonly builder: Builder;
+  readonly database: Database;
+  readonly migrator: Migrator;
+  readonly backups: BackupStore;
+  readonly releases: Releases;
+  readonly notifiers: Parts["notifiers"];
+  /** Absent: no gate is configured. */
+  readonly ci: (() => Verdict) | undefined;
+  readonly missingSecrets: readonly string[];
+  readonly freeDiskBytes: () => number;
+  /** Deployment → file → text. */
+  readonly folders: Map<string, Map<string, string>>;
+  readonly recordsFolderDown: () => boolean;
+}
+
+/** Something that a process did to the world. */
+export interface Act {
+  readonly atMs: number;
+  readonly executorId: string;
+  readonly what: string;
+}
+
+const changing = new Set(["claim", "start", "stop", "shift", "drain", "prune", "apply", "build", "put", "putManifest"]);
+
+/** Writes down which process changed what, and when it began to. */
+export function noting<T extends object>(part: T, executorId: string, clock: Clock, acts: Act[]): T {
+  return new Proxy(part, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      if (typeof member !== "function" || !changing.has(String(key))) return member;
+      return (...given: unknown[]) => {
+        acts.push({ atMs: clock.now(), executorId, what: String(key) });
+        return Reflect.apply(member, target, given) as unknown;
+      };
+    },
+  });
+}
+
+export type Mortal = <T extends object>(part: T) => T;
+
+export function partsOf(settings: EnvironmentSettings, place: Place, shared: Shared, mortal: Mortal): Parts {
+  const { ci } = shared;
+  const secret = new Secret("API_KEY", sentinel);
+  const redact = redactor([secret]);
+  return {
+    settings,
+    clock: mortal(shared.clock),
+    ledger: mortal(shared.ledger),
+    source: mortal(shared.source),
+    builder: mortal(shared.builder),
+    ciGate: ci && mortal({ kind: "memory", passed: async () => ({ verdict: ci(), detail: "the gate says so" }) }),
+    target: mortal(place.faultyTarget),
+    routers: new Map([...place.faultyRouters].map(([name, router]) => [name, mortal(router)])),
+    databases: [mortal(shared.database)],
+    migrators: [mortal(shared.migrator)],
+    backups: mortal(shared.backups),
+    hosts: [mortal(hostOf(shared))],
+    checks: checksOf(place, shared),
+    secrets: {
+      missing: () =>
+        settings.secrets
+          .filter(({ name }) => shared.missingSecrets.includes(name))
+          .map(({ name, required }) => ({ name, required, source: `variable ${name}` })),
+      resolve: (value) => (typeof value === "string" ? value : secret),
+    },
+    notifiers: shared.notifiers.map((notifier) => mortal(notifier)),
+    redactor: redact,
+    runFolder: (id) => mortal(memoryFolder(id, shared, redact.text)),
+    proofFault: async ({ comment }) => (comment === "forged" ? "the signature does not fit" : undefined),
+    sha256: (text) => createHash("sha256").update(text).digest("hex"),
+    hashOf,
+    treesFolder,
+  };
+}
+
+/** Instances answer for themselves; services answer as whoever has most of the traffic. */
+function checksOf(place: Place, { releases }: Shared): Parts["checks"] {
+  const answerOf = async (instance: Instance, version: string | null): Promise<Verdict> => {
+    const seen = (await place.target.observe(new AbortController().signal)).find(
+      ({ component, revision, endpoint }) =>
+        component === instance.component && revision === instance.revision && endpoint.port === instance.endpoint.port,
+    );
+    if (seen?.state !== "running") return fail("connection refused");
+    const { start, health } = releases[instance.version] ?? {};
+    const answers = start?.kind === "ready" ? (start.answersVersion ?? instance.version) : instance.version;
+    if (version !== null && answers !== version) return fail(`names version ${answers}, expected ${version}`);
+    return health?.() ?? pass;
+  };
+  const mainInstance = async (component: string): Promise<Instance | undefined> => {
+    const split = (await place.routers.get(component)?.observe(new AbortController().signal)) ?? [];
+    const [most] = [...split].sort((a, b) => percentOf(split, b.revision) - percentOf(split, a.revision));
+    const all = await place.target.observe(new AbortController().signal);
+    return all.find((each) => each.component === component && each.revision === most?.revision);
+  };
+  const serviceCheck = (component: string, version: string | null): Check =>
+    asked(component, async () => {
+      const instance = await mainInstance(component);
+      return instance ? answerOf(instance, version) : fail("nothing answers");
+    });
+  return {
+    instances: (instances, version) =>
+      instances.map((instance) =>
+        asked(`${instance.component}:${instance.endpoint.port}`, () => answerOf(instance, version)),
+      ),
+    services: (version) => [...place.routers.keys()].map((component) => serviceCheck(component, version)),
+    smoke: () => [
+      asked("journey", async () => {
+        const instance = await mainInstance("web");
+        return (instance && releases[instance.version]?.smoke?.()) ?? pass;
+      }),
+    ],
+  };
+}
+
+/** A check whose answer has to be looked for. */
+const asked = (name: string, answer: () => Promise<Verdict>): Check => ({
+  name,
+  critical: true,
+  async probe(signal) {
+    signal.throwIfAborted();
+    const verdict = await answer();
+    return memoryCheck({ name, answer: () => verdict }).probe(signal);
+  },
+});
+
+const hostOf = ({ freeDiskBytes }: Shared): Host => ({
+  name: "host-1",
+  facts: async () => ({
+    name: "host-1",
+    freeDiskBytes: freeDiskBytes(),
+    freeMemoryBytes: 4e9,
+    totalMemoryBytes: 8e9,
+    loadPerCpu: 0.3,
+  }),
+});
+
+function memoryFolder(id: string, { folders, recordsFolderDown }: Shared, redact: (text: string) => string): RunFolder {
+  const files = folders.get(id) ?? new Map<string, string>();
+  folders.set(id, files);
+  const refuseWhenDown = () => {
+    if (recordsFolderDown()) throw new Error("ENOSPC: no space left on device");
+  };
+  return {
+    location: `/srv/records/${id}`,
+    async append(file, text) {
+      refuseWhenDown();
+      files.set(file, (files.get(file) ?? "") + redact(text));
+    },
+    async write(file, text) {
+      refuseWhenDown();
+      files.set(file, redact(text));
+    },
+  };
+}
+
+async function hashOf(bytes: AsyncIterable<Uint8Array>): Promise<{ sha256: string; sizeBytes: number }> {
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  for await (const chunk of bytes) {
+    hash.update(chunk);
+    sizeBytes += chunk.byteLength;
+  }
+  return { sha256: hash.digest("hex"), sizeBytes };
+}

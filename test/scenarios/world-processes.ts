@@ -1,0 +1,93 @@
+/** The processes of a scenario: each runs one deployment, can be killed at any touch of the journal, and be replaced. */
+import { applicationVersion, deploymentFlow, registerFlows } from "../../src/app/flows.ts";
+import type { SimulatedWorld } from "../../src/engine/simulated/world.ts";
+import { deliverNotifications } from "../../src/pipeline/outbox.ts";
+import type { Parts } from "../../src/pipeline/parts.ts";
+import { type FlowEngine, FlowLost } from "../../src/ports/flow.ts";
+import type { DeploymentRow } from "../../src/ports/ledger.ts";
+import type { Fakes } from "./world-fakes.ts";
+import { type Act, noting, partsOf } from "./world-parts.ts";
+
+export interface Process {
+  readonly executorId: string;
+  readonly deploymentId: string;
+}
+
+export type Processes = ReturnType<typeof openProcesses>;
+
+export const journalVersion = applicationVersion;
+
+export function openProcesses(fakes: Fakes, simulated: SimulatedWorld) {
+  const { clock, ledger, shared } = fakes;
+  const all: Process[] = [];
+  const acts: Act[] = [];
+  const endings = new Map<string, PromiseWithResolvers<void>>();
+  const watcher = simulated.engine("watcher");
+
+  const ending = (deploymentId: string): PromiseWithResolvers<void> => {
+    const known = endings.get(deploymentId) ?? Promise.withResolvers<void>();
+    known.promise.catch(() => undefined);
+    endings.set(deploymentId, known);
+    return known;
+  };
+
+  function start(deploymentId: string): Process {
+    const executorId = `p${all.length + 1}`;
+    const process: Process = { executorId, deploymentId };
+    all.push(process);
+    const mortal = <T extends object>(part: T): T =>
+      simulated.mortal(executorId, noting(part, executorId, clock, acts));
+    const wire = ({ environment: name }: DeploymentRow): Parts => {
+      const { settings, place } = fakes.environment(name);
+      return partsOf(settings, place, shared, mortal);
+    };
+    const engine = simulated.engine(executorId);
+    const executor = { id: executorId, host: "host-1", pid: all.length };
+    registerFlows(engine, { ledger: mortal(shared.ledger), executor, wire });
+    const { resolve, reject } = ending(deploymentId);
+    void work(engine, deploymentId, wire).then(resolve, (thrown) => thrown instanceof FlowLost || reject(thrown));
+    return process;
+  }
+
+  /** As app/worker.ts does it. */
+  async function work(engine: FlowEngine, id: string, wire: (row: DeploymentRow) => Parts): Promise<void> {
+    if (await engine.state(id)) await engine.takeOver(id);
+    else await engine.start(deploymentFlow, id, {});
+    const state = await engine.settled(id);
+    if (state.kind === "broken") throw new Error(`the flow broke: ${state.error}`);
+    const row = await ledger.deployment(id);
+    for (let tries = 0; row && tries < 3 && (await ledger.undelivered(id)).length > 0; tries++) {
+      await deliverNotifications(wire(row), id, new AbortController().signal);
+      await clock.sleep(1_000);
+    }
+  }
+
+  const newest = (id: string): Process => {
+    const found = all.findLast(({ deploymentId }) => deploymentId === id);
+    if (!found) throw new Error(`nobody ever ran ${id}`);
+    return found;
+  };
+
+  async function isAbandoned(id: string): Promise<boolean> {
+    const row = await ledger.deployment(id);
+    if (row === undefined) return false;
+    if (row.executor !== null) return row.executor.expired;
+    // Nobody has begun yet: its first process may have died before it could.
+    return clock.now() - row.createdAtMs > 4_000 && !simulated.isAlive(newest(id).executorId);
+  }
+
+  return {
+    all: all as readonly Process[],
+    acts: acts as readonly Act[],
+    start,
+    newest,
+    ended: (id: string): Promise<void> => ending(id).promise,
+    /** One look around: what was left for longer than its lease is taken over, as the server's reaper does. */
+    async supervise(): Promise<void> {
+      for (const [id, { resolve }] of endings) {
+        if ((await watcher.state(id))?.kind === "finished") resolve();
+        else if (await isAbandoned(id)) start(id);
+      }
+    },
+  };
+}
