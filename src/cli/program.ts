@@ -4,14 +4,11 @@ import { Command, CommanderError } from "commander";
 import { SluiceError } from "../domain/errors.ts";
 import { exitCodes } from "../domain/outcome.ts";
 import { failWith, openOutput } from "./output.ts";
+import type { Bind } from "./register/bind.ts";
 import { registerDeployments } from "./register/deployments.ts";
 import { registerEnvironments } from "./register/environments.ts";
 import { registerLayers } from "./register/layers.ts";
 import { type GlobalOptions, openSession, type Session } from "./session.ts";
-
-/** A command with a session: its exit code is the process's. */
-export type Action<Args extends readonly unknown[]> = (session: Session, ...args: Args) => Promise<number>;
-export type Bind = <Args extends readonly unknown[]>(action: Action<Args>) => (...args: Args) => Promise<void>;
 
 /** Reads the words, runs the command, returns its exit code. Tells every failure itself and never rejects. */
 export async function run(words: readonly string[]): Promise<number> {

@@ -14,7 +14,7 @@ export function wholeNumber(
   if (value >= min && value <= max) return value;
   throw usage(
     `${option} takes a whole number from ${min} to ${max}, not ${JSON.stringify(text)}.`,
-    `For example: ${option} ${Math.max(min, 1)}`,
+    `For example ${option} ${Math.max(min, 1)}. See the options: sluice --help`,
   );
 }
 
@@ -22,7 +22,7 @@ export function duration(text: string, option: string): number {
   if (text !== "" && durationPattern.test(text)) return durationMs(text);
   throw usage(
     `${option} takes a duration with its unit, not ${JSON.stringify(text)}.`,
-    `For example: ${option} ${nearestDuration(text) ?? "5m"}`,
+    `For example ${option} ${nearestDuration(text) ?? "5m"}. See the options: sluice --help`,
   );
 }
 

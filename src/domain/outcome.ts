@@ -102,6 +102,7 @@ const exitCodeByError: Readonly<Partial<Record<ErrorCode, number>>> = {
   APPROVAL_INVALID: exitCodes.refused,
   LOCK_HELD: exitCodes.lockHeld,
   LEDGER_FOREIGN: exitCodes.lockHeld,
+  CANCELLED: exitCodes.cancelled,
 };
 
 export const exitCodeOf = (outcome: Outcome): number => exitCodeByOutcome[outcome];

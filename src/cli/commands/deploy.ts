@@ -81,7 +81,7 @@ export async function begin(session: Session, row: DeploymentRow, options: Begin
     { type: "created", deployment: row.id, environment: row.environment, version: row.version },
     `${row.version} to ${row.environment}: deployment ${row.id}`,
   );
-  if (options.foreground ?? session.environment["CI"] === "true") return inForeground(session, row, options);
+  if (options.foreground ?? session.environment.CI === "true") return inForeground(session, row, options);
   startWorker(row.id, session);
   if (options.detach) {
     output.next(`sluice logs ${row.id} --follow`);
@@ -93,7 +93,7 @@ export async function begin(session: Session, row: DeploymentRow, options: Begin
 async function inForeground(session: Session, row: DeploymentRow, options: BeginOptions): Promise<number> {
   const { stateFolder, environment } = session;
   const running = runWorker({
-    url: environment["SLUICE_DATABASE_URL"],
+    url: environment.SLUICE_DATABASE_URL,
     stateFolder,
     deploymentId: row.id,
     environment,

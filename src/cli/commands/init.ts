@@ -89,8 +89,8 @@ function componentOf(manifest: Manifest | undefined): TemplateComponent {
   const main = typeof manifest?.main === "string" ? manifest.main : "server.js";
   return {
     name: "web",
-    command: typeof scripts["start"] === "string" ? ["npm", "start"] : ["node", main],
-    ...(typeof scripts["build"] === "string"
+    command: typeof scripts.start === "string" ? ["npm", "start"] : ["node", main],
+    ...(typeof scripts.build === "string"
       ? {
           build: [
             ["npm", "ci"],

@@ -8,19 +8,20 @@ import {
   servingVersion,
   smokeAlone,
 } from "../../app/layers.ts";
-import type { CheckResult } from "../../app/model.ts";
 import { releaseFor } from "../../app/release-for.ts";
 import { humanDuration } from "../../domain/duration.ts";
 import { exitCodes } from "../../domain/outcome.ts";
 import { blockingFindings } from "../../domain/plan.ts";
 import { stripControl } from "../../domain/redactor.ts";
 import { paint } from "../output.ts";
+import { checkLines } from "../render/check-lines.ts";
 import { checkWidth, findingLines, migrationLines } from "../render/plan-text.ts";
-import { hanging, padEnd, plural, widthOf } from "../render/text.ts";
+import { padEnd, plural } from "../render/text.ts";
 import { glyph, readingText } from "../render/words.ts";
 import { reporterOf } from "../reporter.ts";
 import type { Session } from "../session.ts";
 import { duration, usage } from "../usage.ts";
+import type { SmokeOptions } from "./smoke-url.ts";
 
 export interface DryRunOption {
   readonly dryRun?: boolean;
@@ -133,14 +134,6 @@ export async function migrateCommand(
   return 0;
 }
 
-export interface SmokeOptions {
-  readonly release?: string;
-  readonly status?: string;
-  readonly contains?: string;
-  readonly expect?: readonly string[];
-  readonly retries?: string;
-}
-
 export async function smokeCommand(session: Session, where: string, options: SmokeOptions): Promise<number> {
   if (/^https?:\/\//i.test(where)) {
     const { smokeUrlCommand } = await import("./smoke-url.ts");
@@ -161,28 +154,10 @@ export async function smokeCommand(session: Session, where: string, options: Smo
     : `${glyph("bad")} ${version} in ${where}: ${stripControl(verdict.reason)}`;
   session.output.result(
     { environment: where, version, verdict, results },
-    [...resultLines(results, session.output.resultColumns()), summary].join("\n"),
+    [...checkLines(results, session.output.resultColumns()), summary].join("\n"),
   );
   session.output.next(passed ? `sluice status ${where}` : `sluice rollback ${where} --dry-run`);
   return passed ? exitCodes.succeeded : exitCodes.failed;
-}
-
-export function resultLines(results: readonly CheckResult[], columns: number): readonly string[] {
-  const width = Math.max(0, ...results.map(({ name }) => widthOf(name)));
-  return results.flatMap(({ name, verdict, detail, tookMs, hint }) => {
-    const tone = verdict.kind === "pass" ? "ok" : verdict.kind === "fail" ? "bad" : "warn";
-    const seen = verdict.kind === "unknown" ? `unknown: ${detail}` : detail;
-    const line = hanging(
-      `  ${glyph(tone)} ${padEnd(stripControl(name), width)}  `,
-      `${stripControl(seen)} ${paint.dim(`(${humanDuration(tookMs)})`)}`,
-      columns,
-    );
-    const fix =
-      verdict.kind === "pass" || !hint
-        ? []
-        : hanging(`${" ".repeat(width + 6)}${paint.dim("→ ")}`, stripControl(hint), columns);
-    return [...line, ...fix];
-  });
 }
 
 export async function monitorCommand(

@@ -1,9 +1,17 @@
 /** `sluice smoke https://…`: one address, in a workflow that knows nothing of Sluice. Needs no project and writes nothing. */
 import { smokeUrl } from "../../app/smoke-url.ts";
 import { exitCodes } from "../../domain/outcome.ts";
+import { checkLines } from "../render/check-lines.ts";
 import type { Session } from "../session.ts";
 import { usage, wholeNumber } from "../usage.ts";
-import { resultLines, type SmokeOptions } from "./layers.ts";
+
+export interface SmokeOptions {
+  readonly release?: string;
+  readonly status?: string;
+  readonly contains?: string;
+  readonly expect?: readonly string[];
+  readonly retries?: string;
+}
 
 export async function smokeUrlCommand(
   { output, interrupted }: Session,
@@ -20,7 +28,7 @@ export async function smokeUrlCommand(
     },
     interrupted,
   );
-  output.result({ url, result }, resultLines([result], output.resultColumns()).join("\n"));
+  output.result({ url, result }, checkLines([result], output.resultColumns()).join("\n"));
   const passed = result.verdict.kind === "pass";
   output.next(passed ? "sluice init" : `sluice smoke ${url} --retries 5`);
   return passed ? exitCodes.succeeded : exitCodes.failed;

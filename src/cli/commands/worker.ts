@@ -8,7 +8,7 @@ export async function workerCommand(
   deploymentId: string,
 ): Promise<number> {
   try {
-    await runWorker({ url: environment["SLUICE_DATABASE_URL"], stateFolder, deploymentId, environment });
+    await runWorker({ url: environment.SLUICE_DATABASE_URL, stateFolder, deploymentId, environment });
     return 0;
   } catch (thrown) {
     if (!(thrown instanceof FlowLost)) throw thrown;

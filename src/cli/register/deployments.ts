@@ -5,7 +5,7 @@ import type { HistoryOptions } from "../commands/history.ts";
 import type { LogsOptions } from "../commands/logs.ts";
 import type { ReasonedOptions, VoteOptions } from "../commands/people.ts";
 import type { RollbackOptions } from "../commands/rollback.ts";
-import type { Bind } from "../program.ts";
+import type { Bind } from "./bind.ts";
 import { examples } from "./examples.ts";
 
 const idHelp = "a deployment's id, the start of one, or an environment (its latest)";

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { InitOptions } from "../commands/init.ts";
 import type { LockOptions } from "../commands/lock.ts";
 import type { PlanOptions } from "../commands/plan.ts";
-import type { Bind } from "../program.ts";
+import type { Bind } from "./bind.ts";
 import { examples } from "./examples.ts";
 
 export function registerEnvironments(program: Command, bind: Bind): void {

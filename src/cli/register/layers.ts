@@ -1,9 +1,10 @@
 /** W6: single layers, for adoption inside a workflow that is somebody else's. */
 import type { Command } from "commander";
 import type { RestoreOptions } from "../commands/backup.ts";
-import type { DryRunOption, SmokeOptions } from "../commands/layers.ts";
+import type { DryRunOption } from "../commands/layers.ts";
 import type { NotifyOptions } from "../commands/notify.ts";
-import type { Bind } from "../program.ts";
+import type { SmokeOptions } from "../commands/smoke-url.ts";
+import type { Bind } from "./bind.ts";
 import { examples } from "./examples.ts";
 
 export function registerLayers(program: Command, bind: Bind): void {
