@@ -1,0 +1,49 @@
+/**
+ * Every published figure by one command: `npm run bench` lists the benches, `npm run bench -- status deploy` runs some,
+ * `npm run bench -- all --json` all of them, one JSON object each. Exit code 1 where a promised limit was not kept.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+const benches: Readonly<Record<string, string>> = {
+  router: "lost requests and shares while weights change, latency against direct calls, throughput against HAProxy",
+  status: "sluice status as a whole process",
+  deploy: "a deployment whose waits are zero, as a whole process",
+  pipeline: "whole deployments with injected faults in virtual time",
+};
+
+const fileOf = (bench: string): string => join(import.meta.dirname, `${bench}.ts`);
+const present = Object.keys(benches).filter((bench) => existsSync(fileOf(bench)));
+
+function list(): void {
+  for (const bench of present) console.log(`${bench.padEnd(10)} ${benches[bench]}`);
+  console.log("\nrun them: npm run bench -- <name> … | all [--json]");
+}
+
+function run(bench: string, json: boolean): boolean {
+  if (!json) console.log(`\n${bench}: ${benches[bench]}`);
+  const { status } = spawnSync(process.execPath, [fileOf(bench), ...(json ? ["--json"] : [])], { stdio: "inherit" });
+  return status === 0;
+}
+
+function main(): number {
+  const { values, positionals } = parseArgs({
+    options: { json: { type: "boolean", default: false } },
+    allowPositionals: true,
+  });
+  const wanted = positionals.includes("all") ? present : positionals;
+  const unknown = wanted.filter((bench) => !present.includes(bench));
+  if (unknown.length > 0) {
+    console.error(`There is no bench ${unknown.join(", ")}; there are ${present.join(", ")}: npm run bench`);
+    return 2;
+  }
+  if (wanted.length === 0) {
+    list();
+    return 0;
+  }
+  return wanted.map((bench) => run(bench, values.json)).every(Boolean) ? 0 : 1;
+}
+
+process.exitCode = main();
