@@ -163,7 +163,8 @@ describe.skipIf(!canMount)("a disk that is full", () => {
     const first = await sluice("deploy", "production", "v1.0.0");
     expect(first.exitCode, told(first)).toBe(0);
     writeFileSync(join(folder, "large.bin"), Buffer.alloc(3_000_000, 7));
-    await project.git("add", "large.bin");
+    writeFileSync(join(folder, "behaviour"), "healthy\n");
+    await project.git("add", "large.bin", "behaviour");
     await project.git("commit", "--quiet", "--message", "A large file");
     await project.git("tag", "v3.0.0");
     const artifacts = join(project.stateFolder, "artifacts");
