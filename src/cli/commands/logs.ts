@@ -22,7 +22,8 @@ export interface LogsOptions {
 export async function logsCommand(session: Session, words: string, options: LogsOptions): Promise<number> {
   const row = await deploymentOf(session, words);
   if (options.file !== undefined) return fileOf(session, row, options.file);
-  if (options.follow && row.state !== "ended") {
+  // Also of one that has ended: whether it ended a moment ago or a moment later, the exit code is its own.
+  if (options.follow) {
     const { follow } = await import("../follow.ts");
     return follow(session, row.id, { wait: true, revive: true });
   }
