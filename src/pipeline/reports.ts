@@ -3,6 +3,7 @@ import { type Failure, failureOf } from "../domain/errors.ts";
 import type { DeploymentEvent } from "../domain/events.ts";
 import { asJson } from "../domain/json.ts";
 import type { Outcome } from "../domain/outcome.ts";
+import type { PlannedMigration } from "../domain/plan.ts";
 import { buildRecord, type RecordFacts } from "../domain/record.ts";
 import { failureReport, rollbackInstructions, rollbackScript } from "../domain/reports.ts";
 import type { Serving } from "../domain/serving.ts";
@@ -10,9 +11,11 @@ import { FlowLost } from "../ports/flow.ts";
 import type { RunFolder } from "../ports/run-folder.ts";
 import { servingNow } from "./deploy.ts";
 import type { Parts } from "./parts.ts";
+import { treeOf } from "./release-tree.ts";
 import type { Run } from "./run.ts";
 import type { StageContext } from "./stage.ts";
 import { backup } from "./stages/backup.ts";
+import { build } from "./stages/build.ts";
 import { migrate } from "./stages/migrate.ts";
 import { observe } from "./stages/observe.ts";
 import { planning } from "./stages/plan.ts";
@@ -31,7 +34,7 @@ export async function writeReports(
   return run.record("record", async (ctx) => {
     const { ledger } = run.parts;
     const serving = await servingNow(run.parts);
-    const facts = await factsOf(run, outcome, failure, undoFailures, serving);
+    const facts = await factsOf(run, outcome, failure, undoFailures, serving, ctx);
     const record = run.parts.redactor.json(buildRecord(facts));
     await ledger.saveRecord(run.row.id, record);
     await writeFiles(run, ctx, async (folder) => {
@@ -75,6 +78,7 @@ async function factsOf(
   failure: Failure | undefined,
   undoFailures: readonly Failure[],
   serving: Serving | null,
+  ctx: StageContext,
 ): Promise<RecordFacts> {
   const { ledger, clock, settings } = run.parts;
   const made = run.outputsOf(planning)[0];
@@ -93,7 +97,7 @@ async function factsOf(
     failure: failure ?? null,
     undoFailures,
     undone: run.undone,
-    remains: remainsOf(run, failure),
+    remains: await remainsOf(run, failure, ctx.signal),
     plan: made?.plan ?? null,
     planDigest: made?.digest ?? null,
     approvals: await ledger.approvals(run.row.id),
@@ -109,17 +113,48 @@ async function factsOf(
 }
 
 /** "failed" must list what did change: data does not come back with the code. */
-function remainsOf(run: Run, failure: Failure | undefined): readonly string[] {
+async function remainsOf(run: Run, failure: Failure | undefined, signal: AbortSignal): Promise<readonly string[]> {
   if (failure === undefined) return [];
-  const applied = run.outputsOf(migrate).flatMap((output) => output.applied);
-  const begun = run.touched.has("database") && run.outputsOf(migrate).length === 0;
+  const [migrated] = run.outputsOf(migrate);
   return [
-    ...applied.map((id) => `migration ${id} stays applied`),
-    ...(begun && failure.at.includes("migrat")
-      ? ["the database may hold the first statements of the failed migration"]
-      : []),
+    ...(migrated
+      ? migrated.applied.map((id) => `migration ${id} stays applied`)
+      : await leftBehind(run, failure, signal)),
     ...(run.outputsOf(backup)[0] ?? []).map(({ id }) => `backup ${id} is kept`),
   ];
+}
+
+/** Migrations that began and did not get to their end: only the tool knows what is there now. */
+async function leftBehind(run: Run, failure: Failure, signal: AbortSignal): Promise<readonly string[]> {
+  const plan = run.outputsOf(planning)[0]?.plan;
+  if (plan === undefined || plan.migrations.length === 0 || !run.touched.has("database")) return [];
+  try {
+    const artifacts = run.outputsOf(build)[0] ?? [];
+    const tree = await treeOf(run.parts, { release: plan.release, artifacts }, signal);
+    const states = run.parts.migrators.map(async (migrator) => {
+      const left = (await migrator.pending(tree, signal)).map(({ id }) => id);
+      return stateOf(migrator.database, left, plan.migrations, failure);
+    });
+    return (await Promise.all(states)).flat();
+  } catch (thrown) {
+    if (thrown instanceof FlowLost) throw thrown;
+    const ids = plan.migrations.map(({ id }) => id).join(", ");
+    return [`it is not known which of these are applied: ${ids} (${failureOf(thrown, "pipeline.reports").message})`];
+  }
+}
+
+function stateOf(
+  database: string,
+  left: readonly string[],
+  planned: readonly PlannedMigration[],
+  { code }: Failure,
+): readonly string[] {
+  const ids = planned.filter((migration) => migration.database === database).map(({ id }) => id);
+  const [next] = ids.filter((id) => left.includes(id));
+  const applied = ids.filter((id) => !left.includes(id)).map((id) => `migration ${id} stays applied`);
+  const half =
+    code === "MIGRATION_FAILED" && next !== undefined ? [`${database} may hold the first statements of ${next}`] : [];
+  return [...applied, ...half];
 }
 
 function reportText(run: Run, facts: RecordFacts, failure: Failure): string {
