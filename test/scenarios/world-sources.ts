@@ -1,6 +1,7 @@
 /** What the project consists of in a scenario: tags and commits, builds, migrations, and how each release behaves. */
 import { createHash } from "node:crypto";
 import { SluiceError } from "../../src/domain/errors.ts";
+import type { Artifact } from "../../src/domain/release.ts";
 import type { Verdict } from "../../src/domain/verdict.ts";
 import type { Builder } from "../../src/ports/builder.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -75,6 +76,8 @@ export function memoryBuilder(releases: Releases, clock: Clock, builds: string[]
   return {
     kind: "memory",
     async build({ version, commit, components }, log, signal) {
+      const [tree] = components;
+      if (components.every(({ build }) => build.length === 0) && tree) return [treeOf(tree.name, commit)];
       await clock.sleep(2_000, signal);
       const release = releases[version];
       if (release?.buildPrints) log("api", release.buildPrints);
@@ -89,6 +92,14 @@ export function memoryBuilder(releases: Releases, clock: Clock, builds: string[]
     },
   };
 }
+
+/** Without commands the tree itself is the artifact. */
+const treeOf = (component: string, commit: string): Artifact => ({
+  component,
+  digest: digestOf(commit),
+  kind: "tree",
+  location: `${treesFolder}/${commit}`,
+});
 
 const buildFailed = (version: string): SluiceError =>
   new SluiceError({
