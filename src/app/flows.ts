@@ -64,9 +64,10 @@ export async function runDeployment(
   const run = new Run(flow, parts, row, attempt);
   const attendance = attend(run, engine, around.reviveLedger);
   try {
-    // A successor claims at once, so that whatever the predecessor still has under way is refused by the targets.
+    // A successor claims at once, so that whatever the predecessor still has under way is refused by the targets. One that
+    // does not answer now hears the number with the next thing it is asked to do.
     const lock = await ledger.lock(row.environment);
-    if (lock?.deploymentId === row.id) await claimAll(parts, attempt, run.lostSignal);
+    if (lock?.deploymentId === row.id) await claimAll(parts, attempt, run.lostSignal).catch(() => undefined);
     const { deploy: deployment, rollback } = inputOf(row);
     const ended = await settle(run, async () => {
       if (deployment) await deploy(run, deployment);

@@ -27,3 +27,7 @@ export function commonVersion(components: readonly Pick<ServingComponent, "versi
   const [only] = versions;
   return versions.size === 1 && only !== undefined ? only : null;
 }
+
+/** Tells one component's copy from another's: all components of a deployment share their revision. */
+export const placeOf = ({ component, revision }: Pick<ServingComponent, "component" | "revision">): string =>
+  `${component} ${revision}`;

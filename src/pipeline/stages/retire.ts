@@ -3,7 +3,7 @@
  * more: a copy that could not be stopped has no traffic, is named, and is tried again by the next deployment.
  */
 import { failureOf } from "../../domain/errors.ts";
-import type { Serving } from "../../domain/serving.ts";
+import { placeOf, type Serving } from "../../domain/serving.ts";
 import type { RevisionId } from "../../domain/traffic.ts";
 import { FlowLost } from "../../ports/flow.ts";
 import type { Instance } from "../../ports/target.ts";
@@ -28,13 +28,11 @@ export const retire: Stage<RetireIntent, RetireIntent, { retired: readonly strin
   expectedMs: () => 2_000,
   prepare: (intent) => intent,
   async run({ serves, stable, keepStable }, ctx) {
-    const kept = new Set(
-      [...serves.components, ...(keepStable && stable ? stable.components : [])].map(({ revision }) => revision),
-    );
+    const kept = new Set([...serves.components, ...(keepStable && stable ? stable.components : [])].map(placeOf));
     const retired: string[] = [];
     const left: string[] = [];
     for (const instance of await runningOf(ctx)) {
-      if (kept.has(instance.revision)) continue;
+      if (kept.has(placeOf(instance))) continue;
       const name = `${instance.component} ${instance.version}`;
       (await retiredWell(instance.component, instance.revision, name, ctx)) ? retired.push(name) : left.push(name);
     }

@@ -1,5 +1,5 @@
 /** R4 R5: the candidate starts beside the stable version, in declared order, and is ready before it gets a request. */
-import type { Serving, ServingComponent } from "../../domain/serving.ts";
+import { placeOf, type Serving, type ServingComponent } from "../../domain/serving.ts";
 import type { ComponentSettings } from "../../domain/settings.ts";
 import type { Instance, RunSpec } from "../../ports/target.ts";
 import type { Parts } from "../parts.ts";
@@ -41,9 +41,9 @@ export const startCandidate: Stage<StartIntent, StartIntent, Started> = {
     return { candidate: started, stable: await runningOf(ctx.parts, stable, ctx.signal) };
   },
   async undo({ candidate, stable }, ctx) {
-    const kept = new Set(stable?.components.map(({ revision }) => revision));
+    const kept = new Set(stable?.components.map(placeOf));
     for (const { component, revision } of [...candidate].reverse()) {
-      if (kept.has(revision)) continue;
+      if (kept.has(placeOf({ component, revision }))) continue;
       await drainAndStop(component, revision, ctx);
     }
   },
@@ -52,11 +52,9 @@ export const startCandidate: Stage<StartIntent, StartIntent, Started> = {
 
 async function runningOf(parts: Parts, stable: Serving | null, signal: AbortSignal): Promise<readonly Instance[]> {
   if (stable === null) return [];
-  const revisions = new Set(stable.components.map(({ component, revision }) => `${component} ${revision}`));
+  const places = new Set(stable.components.map(placeOf));
   const seen = await parts.target.observe(signal);
-  return seen.filter(
-    ({ component, revision, state }) => state === "running" && revisions.has(`${component} ${revision}`),
-  );
+  return seen.filter((instance) => instance.state === "running" && places.has(placeOf(instance)));
 }
 
 /** Secrets are looked up here, just before the start, and nowhere earlier (rule 10). */
