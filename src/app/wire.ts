@@ -120,7 +120,7 @@ function lazily(name: string, make: () => Database): Database {
 function migratorFor(settings: MigrationSettings, resolve: Resolve) {
   const make = () =>
     commandMigrator({
-      name: `migrations.${settings.database}`,
+      name: settings.database,
       database: settings.database,
       apply: settings.apply,
       pending: settings.pending,

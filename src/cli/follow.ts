@@ -19,6 +19,8 @@ export interface FollowOptions {
   readonly revive: boolean;
   /** The caller has just started a worker: the one that died is not replaced a second time. */
   readonly justStarted?: boolean;
+  /** Number of the last event that the reader has seen; what follows is told. */
+  readonly knownUpTo?: number;
 }
 
 const pollMs = 120;
@@ -85,11 +87,7 @@ async function existing(ledger: Ledger, id: string): Promise<DeploymentRow> {
 async function look(following: Following, id: string): Promise<number | undefined> {
   const { session, ledger, story, options, stopped } = following;
   const row = await existing(ledger, id);
-  for (const event of await ledger.events(id, following.seen)) {
-    following.seen = event.seq;
-    following.asksPeople = stillAsks(event) ?? following.asksPeople;
-    story.tell(event);
-  }
+  await tellNew(following, id);
   if (row.state === "ended" && row.outcome !== null) return ended(session, ledger, row, story);
   if (row.state === "quarantined")
     return leave(following, row, exitCodes.undecided, `sluice cancel ${row.id} --release --reason "…"`);
@@ -104,6 +102,15 @@ async function look(following: Following, id: string): Promise<number | undefine
   if (options.revive && isAbandoned(row) && isTime(following, row)) revive(following, row);
   story.redraw(machineClock.now());
   return undefined;
+}
+
+async function tellNew(following: Following, id: string): Promise<void> {
+  const { ledger, story, options } = following;
+  for (const event of await ledger.events(id, following.seen)) {
+    following.seen = event.seq;
+    following.asksPeople = stillAsks(event) ?? following.asksPeople;
+    story.tell(event, event.seq <= (options.knownUpTo ?? 0));
+  }
 }
 
 /** One that had begun and died is replaced at once; one that was only just started is given its moment. */

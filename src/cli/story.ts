@@ -21,8 +21,8 @@ export interface Ending {
 }
 
 export interface Story {
-  /** Each event once, in order. */
-  tell(event: DeploymentEvent): void;
+  /** Each event once, in order. `known`: the reader has seen it; it counts for the live line and is not told again. */
+  tell(event: DeploymentEvent, known?: boolean): void;
   redraw(nowMs: number): void;
   close(): void;
 }
@@ -38,10 +38,11 @@ export function openStory(output: Output, beganAtMs: number, settings: Environme
     drawn = false;
   };
   return {
-    tell(event) {
+    tell(event, known = false) {
       clear();
       events.push(event);
       progress = undefined;
+      if (known) return;
       output.event({ type: "event", ...event }, lineFor(event));
     },
     redraw(nowMs) {
@@ -70,13 +71,22 @@ export function eventLines(beganAtMs: number, columns: () => number): (event: De
   };
 }
 
+/** `verify stable`, the longest name of a step. */
+const longestStep = 13;
+
 /** Begins are for the live line; repeated good rounds are noise in a log, so only changes of weight and bad news are told. */
 export function eventLine(event: DeploymentEvent, beganAtMs: number, columns: number): string | undefined {
   if (event.phase === "begin") return undefined;
-  const detail = (event.detail ?? {}) as { readonly verdict?: string; readonly tookMs?: number };
-  if (event.phase === "progress" && detail.verdict === "pass") return undefined;
+  const detail = (event.detail ?? {}) as {
+    readonly verdict?: string;
+    readonly tookMs?: number;
+    readonly plan?: object;
+  };
+  // A plan is announced in full for programs; people have read its summary one line above.
+  if (event.phase === "progress" && (detail.verdict === "pass" || detail.plan !== undefined)) return undefined;
   const offset = `+${((event.atMs - beganAtMs) / 1000).toFixed(1)}s`.padStart(8);
-  const name = event.phase === "end" ? paint.bold(event.step.padEnd(10)) : paint.dim(event.step.padEnd(10));
+  const step = event.step.padEnd(longestStep);
+  const name = event.phase === "end" ? paint.bold(step) : paint.dim(step);
   const took =
     event.phase === "end" && (detail.tookMs ?? 0) >= 100 ? paint.dim(`  ${humanDuration(detail.tookMs ?? 0)}`) : "";
   return hanging(
@@ -99,9 +109,20 @@ export function endingText(
           `${stripControl(failure.message)} ${paint.dim(`(${failure.code})`)}`,
           columns,
         ),
+        ...evidenceLines(failure, columns),
         ...hanging(paint.dim("  do       "), stripControl(failure.hint), columns),
       ]
     : [];
   const files = folder ? [`${paint.dim("  files    ")}${folder}`] : [];
   return ["", head, ...why, `${paint.dim("  serves   ")}${servesNow ?? "nothing"}`, ...files].join("\n");
+}
+
+const evidenceShown = 6;
+
+/** The last lines that the failed thing wrote: at 3 a.m. nobody wants to open a file for them. */
+function evidenceLines({ evidence }: Failure, columns: number): readonly string[] {
+  const lines = stripControl(evidence ?? "")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  return lines.slice(-evidenceShown).flatMap((line) => hanging(paint.dim("           │ "), line, columns));
 }

@@ -32,10 +32,17 @@ export async function resumeCommand(
     );
     return 0;
   }
-  for (const row of open) await resumeOne(session, row);
   const [first] = open;
+  const knownUpTo = first ? await lastEvent(session, first.id) : 0;
+  for (const row of open) await resumeOne(session, row);
   if (first === undefined || options.detach) return 0;
-  return follow(session, first.id, { wait: options.wait ?? false, revive: true, justStarted: true });
+  return follow(session, first.id, { wait: options.wait ?? false, revive: true, justStarted: true, knownUpTo });
+}
+
+/** What happened before the resume was told when it happened; `sluice logs` tells it again. */
+async function lastEvent(session: Session, id: string): Promise<number> {
+  const { ledger } = await session.state();
+  return (await ledger.events(id, 0)).at(-1)?.seq ?? 0;
 }
 
 async function unfinished(session: Session): Promise<readonly DeploymentRow[]> {

@@ -8,7 +8,7 @@ export const saveConfiguration: Stage<
   { serving: Serving | null },
   { components: number }
 > = {
-  name: "save configuration",
+  name: "snapshot",
   touches: "nothing",
   plan: () => [],
   expectedMs: () => 50,
