@@ -93,6 +93,29 @@ describe("the worker is killed", () => {
     },
   );
 
+  test("Z1 killed three times on the way, the deployment still ends as if nothing had happened", {
+    timeout: 60_000,
+  }, async () => {
+    const round = rounds + 1;
+    const deployed = await deployDetached(project, good(round));
+    const { id } = deployed;
+    let { worker } = deployed;
+    for (const afterMs of [300, 500, 700].map((ms) => Math.floor(ms + random() * 600))) {
+      await pause(afterMs);
+      signal(worker.pid, "SIGKILL");
+      await project.sluice("resume", id, "--detach");
+      worker = (await project.processes()).find(({ kind }) => kind === "worker") ?? worker;
+    }
+
+    const resumed = await project.sluice("resume", id, "--wait");
+
+    expect(isBad(round), "this one brings traffic back").toBe(true);
+    expectEnd(resumed, true, "killed three times");
+    await expectSettled(project, id, "rolled-back", stable);
+    expect(startsOf(project, id), "instances started").toBe(1);
+    expect(backupsOf(project, id), "backups taken").toHaveLength(1);
+  });
+
   test("Z1 not one request was lost meanwhile", () => {
     expect(project.traffic?.seen.requests).toBeGreaterThan(500);
     expect(project.traffic?.seen.lost).toBe(0);

@@ -98,20 +98,24 @@ export async function tinyProject(options: TinyOptions = {}) {
       await git("commit", "--quiet", "--allow-empty", "--all", "--message", "Settings");
     },
     /** What is left of a deployment once everything ended: the router and the instances that serve. */
-    async settled() {
-      const busy = ["worker", "command", "postgres", "other"];
-      const idle = async () => (await processesOf(folder)).every(({ kind }) => !busy.includes(kind));
-      await eventually("no worker, command or database is left running", idle, 10_000).catch(async () => {
-        throw new Error(`still running: ${JSON.stringify(await processesOf(folder), null, 2)}`);
-      });
-    },
+    settled: () => leftIdle(folder),
+    /** Ends everything, then fails where something ran on that should have ended by itself. */
     async stop() {
       traffic?.stop();
+      const leak = await leftIdle(folder).catch((thrown: unknown) => thrown);
       await endAll(folder);
       for (const child of children) child.unref();
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+      if (leak instanceof Error) throw leak;
     },
   };
+}
+
+async function leftIdle(folder: string): Promise<void> {
+  const busy = async () => (await processesOf(folder)).filter(({ kind }) => kind !== "router" && kind !== "instance");
+  await eventually("", async () => (await busy()).length === 0, 10_000).catch(async () => {
+    throw new Error(`left running: ${JSON.stringify(await busy(), null, 2)}`);
+  });
 }
 
 function makeDatabase(file: string): void {
