@@ -11,6 +11,7 @@ import { type Flow, FlowLost } from "../ports/flow.ts";
 import type { DeploymentRow, Ledger } from "../ports/ledger.ts";
 import { Charge } from "./charge.ts";
 import type { Parts } from "./parts.ts";
+import { type Log, openLog } from "./run-log.ts";
 import type { Notify, Stage, StageContext, Touches } from "./stage.ts";
 import { steadyLedger } from "./steady-ledger.ts";
 import { openTelling, type Telling } from "./telling.ts";
@@ -30,6 +31,7 @@ export class Run {
   readonly charge: Charge;
   readonly traffic: Traffic;
   readonly #telling: Telling;
+  readonly #log: Log;
   readonly #started: Started[] = [];
   readonly #outputs = new Map<string, unknown[]>();
   readonly #undone: string[] = [];
@@ -43,6 +45,7 @@ export class Run {
     this.ledgerAtOnce = parts.ledger;
     this.traffic = openTraffic(parts.routers, parts.settings.rollout.unattendedMs);
     this.#telling = openTelling(this.parts, row, this.charge);
+    this.#log = openLog(this.parts, row.id, (title) => this.context("log").progress(title, {}, "warn"));
   }
 
   get attempt(): Attempt {
@@ -177,7 +180,6 @@ export class Run {
   }
 
   context(step: string): StageContext {
-    const folder = this.parts.runFolder(this.row.id);
     return {
       flow: this.flow,
       parts: this.parts,
@@ -193,7 +195,7 @@ export class Run {
       notify: (kind, text) => this.notify(kind, text),
       stillWanted: () => this.stillWanted(),
       changeAttempt: (change) => this.charge.changeAttempt(change),
-      log: (file, line) => folder.append(file, `${new Date(this.parts.clock.now()).toISOString()}  ${line}\n`),
+      log: this.#log,
     };
   }
 
