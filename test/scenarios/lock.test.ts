@@ -1,0 +1,109 @@
+/** One deployment per environment at a time. */
+import { expect, test } from "vitest";
+import { inServingWorld } from "./in-world.ts";
+import type { World, WorldOptions } from "./world.ts";
+import { minute, second } from "./world-settings.ts";
+
+const releases = { "v1.0.0": {}, "v1.1.0": {}, "v1.2.0": {} };
+
+/** `v1.1.0` holds the lock and is in the middle of its rollout. */
+async function busy(more: WorldOptions = {}): Promise<{ readonly world: World; readonly holder: string }> {
+  const world = await inServingWorld({ releases, ...more });
+  const holder = await world.begin("v1.1.0");
+  await world.untilTold(holder, /^5 % on/);
+  return { world, holder };
+}
+
+test("L1 F5 a second deployment fails at once and names the holder", async () => {
+  const { world, holder } = await busy();
+  const startedAtMs = world.clock.now();
+
+  const { outcome, failure } = await world.deploy("v1.2.0", { by: "bob" });
+
+  expect({ outcome, code: failure?.code }).toEqual({ outcome: "refused", code: "LOCK_HELD" });
+  expect(failure?.message).toContain(`deployment ${holder} started by ada`);
+  expect(world.clock.now() - startedAtMs).toBeLessThan(20 * second);
+  expect((await world.ended(holder)).outcome).toBe("succeeded");
+});
+
+test("L1 a second deployment queues where that is configured, and then finds its plan out of date", async () => {
+  const { world, holder } = await busy({ settings: { lock: { onBusy: "queue" } } });
+
+  const { outcome, failure, events } = await world.deploy("v1.2.0", { by: "bob" });
+
+  expect((await world.ended(holder)).outcome).toBe("succeeded");
+  expect({ outcome, code: failure?.code }).toEqual({ outcome: "refused", code: "PLAN_REFUSED" });
+  expect(events.filter(({ title }) => title.startsWith("waiting for deployment"))).toHaveLength(1);
+});
+
+test("L1 one that queued behind a deployment that was taken back goes on", async () => {
+  const { world, holder } = await busy({ settings: { lock: { onBusy: "queue" } } });
+  const next = await world.begin("v1.2.0", { by: "bob" });
+  await world.untilTold(next, /waiting for deployment/);
+
+  await world.cancel(holder);
+  const { outcome } = await world.ended(next);
+
+  expect(outcome).toBe("succeeded");
+  expect(await world.at().weights("web")).toEqual(["v1.2.0 100 %"]);
+  expect(world.at().lost).toEqual([]);
+});
+
+test("L1 one that queues too long gives up, naming the holder", async () => {
+  const { world, holder } = await busy({ settings: { lock: { onBusy: "queue", queueTimeoutMs: minute } } });
+
+  const { outcome, failure } = await world.deploy("v1.2.0");
+
+  expect({ outcome, code: failure?.code }).toEqual({ outcome: "refused", code: "LOCK_HELD" });
+  expect(failure?.message).toContain(holder);
+  await world.ended(holder);
+});
+
+test("L1 a lock that a person took by hand is named with its reason", async () => {
+  const world = await inServingWorld({ releases });
+  await world.ledger.acquireManualLock("production", "kim", "incident 42");
+
+  const { failure } = await world.deploy("v1.1.0");
+
+  expect(failure?.message).toContain("kim, who locked it by hand (incident 42)");
+});
+
+test("L2 a holder that died keeps the lock until its deployment was taken over and ended", async () => {
+  const { world, holder } = await busy();
+  world.crash(holder);
+  await world.clock.sleep(10 * minute);
+  const refused = await world.deploy("v1.2.0");
+
+  world.takeOver(holder);
+  const { outcome } = await world.ended(holder);
+
+  expect(refused.failure?.code).toBe("LOCK_HELD");
+  expect(["succeeded", "rolled-back"]).toContain(outcome);
+  expect(await world.ledger.lock("production")).toBeUndefined();
+});
+
+test("L2 the old holder can no longer act once another process has taken over", async () => {
+  const { world, holder } = await busy();
+  const old = world.processes.at(-1)?.executorId;
+
+  world.takeOver(holder);
+  await world.clock.sleep(1_100);
+  const before = world.acts.length;
+  const { outcome } = await world.ended(holder);
+
+  expect(outcome).toBe("succeeded");
+  expect(world.acts.slice(before).filter(({ executorId }) => executorId === old)).toEqual([]);
+});
+
+test("L3 unlocked by hand, the deployment that held it stops acting", async () => {
+  const { world } = await busy();
+
+  await world.ledger.forceUnlock("production", "kim", "it hangs");
+  await world.clock.sleep(1_100);
+  const before = world.acts.length;
+  await world.clock.sleep(5 * minute);
+
+  expect(world.acts.slice(before)).toEqual([]);
+  // Nobody renews the weights any more, so the router itself sends everybody back.
+  expect(await world.at().weights("web")).toEqual(["v1.0.0 100 %"]);
+});
