@@ -11,6 +11,8 @@ import { type RollbackRequest, rollBack } from "../pipeline/rollback.ts";
 import { Run } from "../pipeline/run.ts";
 import { type Ended, extendedWatch, settle } from "../pipeline/settle.ts";
 import { claimAll } from "../pipeline/stages/lock.ts";
+import { steadyLedger } from "../pipeline/steady-ledger.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Flow, FlowEngine } from "../ports/flow.ts";
 import type { DeploymentRow, Ledger } from "../ports/ledger.ts";
 
@@ -39,6 +41,7 @@ export interface Executor {
 }
 
 export interface FlowSurroundings {
+  readonly clock: Clock;
   readonly ledger: Ledger;
   readonly executor: Executor;
   readonly wire: (row: DeploymentRow) => Parts;
@@ -56,13 +59,15 @@ export async function runDeployment(
   engine: Pick<FlowEngine, "send">,
   around: FlowSurroundings,
 ): Promise<Ended> {
-  const { ledger, executor } = around;
+  const { executor, clock, reviveLedger } = around;
+  // Nobody is in charge yet, so nothing can be lost while it waits for the ledger.
+  const ledger = steadyLedger(around.ledger, clock, new AbortController().signal, reviveLedger);
   const attempt = await ledger.beginAttempt(flow.id, executor);
   const row = await ledger.deployment(flow.id);
   if (row === undefined) throw new Error(`the ledger has no deployment ${flow.id}`);
   const parts = around.wire(row);
   const run = new Run(flow, parts, row, attempt);
-  const attendance = attend(run, engine, around.reviveLedger);
+  const attendance = attend(run, engine, reviveLedger);
   try {
     // A successor claims at once, so that whatever the predecessor still has under way is refused by the targets. One that
     // does not answer now hears the number with the next thing it is asked to do.

@@ -38,7 +38,13 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
       environment: options.environment,
     });
   try {
-    registerFlows(engine, { ledger: state.ledger, executor, wire: partsOf, reviveLedger: state.revive });
+    registerFlows(engine, {
+      clock: machineClock,
+      ledger: state.ledger,
+      executor,
+      wire: partsOf,
+      reviveLedger: state.revive,
+    });
     await engine.launch();
     const flow = await engine.state(options.deploymentId);
     if (flow === undefined) await engine.start(deploymentFlow, options.deploymentId, {});

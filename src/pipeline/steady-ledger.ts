@@ -10,24 +10,36 @@ import type { Ledger } from "../ports/ledger.ts";
 
 const retryMs = 500;
 
-/** @param lost ends the waiting as well. */
-export function steadyLedger(ledger: Ledger, clock: Clock, lost: AbortSignal): Ledger {
+/**
+ * @param lost ends the waiting as well.
+ * @param revive called before each further try.
+ */
+export function steadyLedger(
+  ledger: Ledger,
+  clock: Clock,
+  lost: AbortSignal,
+  revive: () => Promise<void> = async () => undefined,
+): Ledger {
+  const wait = async () => {
+    await revive().catch(() => undefined);
+    await clock.sleep(retryMs, lost);
+  };
   return new Proxy(ledger, {
     get(target, key) {
       const member: unknown = Reflect.get(target, key, target);
       if (typeof member !== "function") return member;
-      return (...given: unknown[]) => steadily(() => Reflect.apply(member, target, given), clock, lost);
+      return (...given: unknown[]) => steadily(() => Reflect.apply(member, target, given), wait);
     },
   });
 }
 
-async function steadily<T>(call: () => Promise<T>, clock: Clock, lost: AbortSignal): Promise<T> {
+async function steadily<T>(call: () => Promise<T>, wait: () => Promise<void>): Promise<T> {
   for (;;) {
     try {
       return await call();
     } catch (thrown) {
       throwUnlessAway(thrown);
-      await clock.sleep(retryMs, lost);
+      await wait();
     }
   }
 }

@@ -43,7 +43,7 @@ export function openProcesses(fakes: Fakes, simulated: SimulatedWorld) {
     };
     const engine = simulated.engine(executorId);
     const executor = { id: executorId, host: "host-1", pid: all.length };
-    registerFlows(engine, { ledger: mortal(shared.ledger), executor, wire });
+    registerFlows(engine, { clock: mortal(clock), ledger: mortal(shared.ledger), executor, wire });
     const { resolve, reject } = ending(deploymentId);
     void work(engine, deploymentId, wire).then(resolve, (thrown) => thrown instanceof FlowLost || reject(thrown));
     return process;
