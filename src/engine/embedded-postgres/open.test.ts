@@ -155,6 +155,27 @@ test("processes that open it at the same instant share one server", async () => 
   expect(opened.filter(({ started }) => started)).toHaveLength(1);
 });
 
+test("of several that leave at the same instant one stops it, and whoever comes meanwhile gets a server that answers", async () => {
+  for (let round = 0; round < 4; round++) {
+    const server = await openEmbeddedPostgres({ stateFolder });
+    await server.release();
+
+    const stopped = await Promise.all(Array.from({ length: 4 }, () => stopEmbeddedPostgresIfIdle(stateFolder)));
+
+    expect(stopped.filter(Boolean), `round ${round}`).toHaveLength(1);
+    expect(isAlive(server.pid)).toBe(false);
+  }
+  const first = await openEmbeddedPostgres({ stateFolder });
+  await first.release();
+  const [, , next] = await Promise.all([
+    stopEmbeddedPostgresIfIdle(stateFolder),
+    stopEmbeddedPostgresIfIdle(stateFolder),
+    openEmbeddedPostgres({ stateFolder }),
+  ]);
+  expect(await query(next.url, "select 1 as one")).toEqual([{ one: 1 }]);
+  await next.release();
+});
+
 test("a pid file that now names another program neither stops it nor keeps the database down", async () => {
   const server = await openEmbeddedPostgres({ stateFolder });
   const pidFile = join(server.dataFolder, "postmaster.pid");

@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import pg from "pg";
 import { type Location, urlOf } from "./location.ts";
 import { readPidFile } from "./postmaster.ts";
+import { pause } from "./waiting.ts";
 
 /** Any number, the same in every Sluice. */
 const useLock = 7_300_414;
@@ -66,11 +67,40 @@ export async function makeDatabase(location: Location, name: string): Promise<vo
   }
 }
 
+const leaving = "sluice, leaving";
+/** Sessions that were closed a moment ago, our own among them, are still counted for another. */
+const looks = 3;
+const lookEveryMs = 15;
+
+/**
+ * Of several that leave at the same time none counts the others, and none keeps the others from the lock: one of them gets
+ * it. Where the server goes meanwhile, another one did.
+ */
 async function claimIdle(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ readonly others: string }>(
-    "select count(*) as others from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
-  );
-  if (Number(rows[0]?.others) > 0) return false;
-  const claim = await client.query<{ readonly mine: boolean }>("select pg_try_advisory_lock($1) as mine", [useLock]);
-  return claim.rows[0]?.mine === true;
+  try {
+    await client.query("select set_config('application_name', $2, false), pg_advisory_unlock_shared($1)", [
+      useLock,
+      leaving,
+    ]);
+    if (!(await isUnused(client))) return false;
+    const { rows } = await client.query<{ readonly mine: boolean }>("select pg_try_advisory_lock($1) as mine", [
+      useLock,
+    ]);
+    return rows[0]?.mine === true;
+  } catch {
+    return false;
+  }
+}
+
+async function isUnused(client: pg.Client): Promise<boolean> {
+  for (let look = 1; look <= looks; look++) {
+    const { rows } = await client.query<{ readonly users: string }>(
+      `select count(*) as users from pg_stat_activity
+       where backend_type = 'client backend' and pid <> pg_backend_pid() and application_name <> $1`,
+      [leaving],
+    );
+    if (Number(rows[0]?.users) === 0) return true;
+    if (look < looks) await pause(lookEveryMs);
+  }
+  return false;
 }
