@@ -47,6 +47,9 @@ export const canonicalEvent = (event: Omit<DeploymentEvent, "hash">): string =>
     sortKeys(event.detail),
   ]);
 
+/** The same text for the same value, whatever order its keys came in. */
+export const canonicalJson = (value: Json): string => JSON.stringify(sortKeys(value));
+
 /** PostgreSQL's jsonb does not keep the order of keys. */
 function sortKeys(value: Json): Json {
   if (Array.isArray(value)) return value.map(sortKeys);

@@ -8,6 +8,7 @@
 
 import type { Approval, ApprovalVote } from "../domain/approval.ts";
 import type { Attempt } from "../domain/attempt.ts";
+import type { Chain, StoredChain } from "../domain/audit.ts";
 import type { DeploymentEvent, NewEvent } from "../domain/events.ts";
 import type { Json } from "../domain/json.ts";
 import type { Notification } from "../domain/notification.ts";
@@ -158,6 +159,17 @@ export interface Ledger {
   events(deploymentId: string, afterSeq: number, limit?: number): Promise<readonly DeploymentEvent[]>;
   /** Events that belong to no deployment (unlock by hand, lock take-over): the environment's audit trail. */
   audit(filter: { readonly environment?: string; readonly limit?: number }): Promise<readonly DeploymentEvent[]>;
+
+  /** What people did, in deployments and beside them, newest first: every event that has an actor. */
+  actions(filter: {
+    readonly environment?: string;
+    readonly deploymentId?: string;
+    readonly limit?: number;
+  }): Promise<readonly DeploymentEvent[]>;
+  /** Every chain of events there is, also one whose deployment or environment is gone. */
+  chains(): Promise<readonly Chain[]>;
+  /** The whole chain and its noted end, as of one moment; without events where there is none. */
+  chain(chain: Chain): Promise<StoredChain>;
 
   serving(environment: string): Promise<ServingRow | undefined>;
   /** Newest first, the one that serves first. */

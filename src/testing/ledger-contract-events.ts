@@ -105,4 +105,45 @@ export function eventContract(atDesk: AtDesk): void {
     expect(chainHolds(events)).toBe(true);
     expect(await ledger.undeliveredMessages(id)).toMatchObject([{ message: { odd: kept } }]);
   });
+
+  atDesk(
+    "Z4 gives every chain as a whole, with the end it noted, also after refused and repeated writes",
+    async (desk) => {
+      const { ledger, environment } = desk;
+      const { id, attempt } = await desk.begun();
+      for (const key of ["one", "two", "two"]) await ledger.append(event(id, environment, key), attempt);
+      await ledger.recordApproval(id, vote("bob"));
+      await ledger.append({ ...event(null, environment, "by hand"), actor: "ada" }, null);
+
+      const chains = [
+        { kind: "deployment", id },
+        { kind: "environment", id: environment },
+      ] as const;
+      for (const chain of chains) {
+        expect(await ledger.chains()).toContainEqual(chain);
+        const stored = await ledger.chain(chain);
+        expect(chainHolds(stored.events)).toBe(true);
+        expect(stored.end).toEqual({ seq: stored.events.length, hash: stored.events.at(-1)?.hash });
+      }
+      expect((await ledger.chain(chains[0])).events).toEqual(await ledger.events(id, 0));
+      expect((await ledger.chain(chains[1])).events).toHaveLength(1);
+      const gone = { kind: "deployment", id: "unheard-of" } as const;
+      expect(await ledger.chain(gone)).toEqual({ chain: gone, end: null, events: [] });
+    },
+  );
+
+  atDesk("D4 tells what people did, in deployments and beside them, newest first", async (desk) => {
+    const { ledger, environment } = desk;
+    const { id, attempt } = await desk.begun();
+    await ledger.append(event(id, environment, "by itself"), attempt);
+    await ledger.recordApproval(id, vote("bob"));
+    await desk.pass(2);
+    await ledger.acquireManualLock(environment, "ada", "incident");
+
+    const actions = await ledger.actions({ environment });
+
+    expect(actions.map(({ actor, step }) => `${actor} ${step}`)).toEqual(["ada lock", "bob approve"]);
+    expect(await ledger.actions({ environment, limit: 1 })).toMatchObject([{ actor: "ada" }]);
+    expect(await ledger.actions({ deploymentId: id })).toMatchObject([{ actor: "bob" }]);
+  });
 }

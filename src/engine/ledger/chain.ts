@@ -1,23 +1,17 @@
 /** Events chained by hash, and the events that the ledger writes by itself for what people do. */
 import { createHash } from "node:crypto";
 import type { ApprovalVote } from "../../domain/approval.ts";
-import { canonicalEvent, type DeploymentEvent, type NewEvent } from "../../domain/events.ts";
+import { type ChainEnd, linkText } from "../../domain/audit.ts";
+import type { DeploymentEvent, NewEvent } from "../../domain/events.ts";
 import { asJson, type Json } from "../../domain/json.ts";
 import { storable } from "./storable.ts";
-
-/** The end of a chain so far: of one deployment, or of one environment's events without a deployment. */
-export interface ChainEnd {
-  readonly seq: number;
-  /** Empty before the first event. */
-  readonly hash: string;
-}
 
 export const emptyChain: ChainEnd = { seq: 0, hash: "" };
 
 export function chained(event: NewEvent, attempt: number, atMs: number, end: ChainEnd): DeploymentEvent {
   // The hash covers exactly what a store gives back.
   const facts = { ...storable(event), seq: end.seq + 1, attempt, atMs };
-  return { ...facts, hash: createHash("sha256").update(end.hash).update(canonicalEvent(facts)).digest("hex") };
+  return { ...facts, hash: createHash("sha256").update(linkText(end.hash, facts)).digest("hex") };
 }
 
 /** The same vote given twice is one vote, one event and one message. */

@@ -7,6 +7,7 @@ import { asJson } from "../../domain/json.ts";
 import { defaultLeaseMs, firstFreeId, type LockAsker, ruleOnLock, ruleOnOutcome } from "../../domain/lock.ts";
 import { type Ledger, type LockRow, peopleTopic, type ServingRow } from "../../ports/ledger.ts";
 import { cancelEvent, lockEvent, voteEvent, voteKey } from "./chain.ts";
+import { memoryAudit } from "./memory-audit.ts";
 import { type MemoryStore, memoryStore, type StoredServing, visible } from "./memory-store.ts";
 import { outcomeLatched } from "./refusals.ts";
 import { storable } from "./storable.ts";
@@ -22,6 +23,7 @@ export function memoryLedger(options: { readonly now: () => number; readonly id?
     ...memoryLocks(store),
     ...memoryPeople(store),
     ...memoryEvents(store),
+    ...memoryAudit(store),
     ...memoryServing(store),
     ...memoryOutbox(store),
     async saveRecord(deploymentId, record) {

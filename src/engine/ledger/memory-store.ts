@@ -1,11 +1,12 @@
 /** What the memory ledger remembers, and the reads that several of its parts share. */
 import type { Approval } from "../../domain/approval.ts";
 import type { Attempt } from "../../domain/attempt.ts";
+import { type ChainEnd, chainName } from "../../domain/audit.ts";
 import type { DeploymentEvent, NewEvent } from "../../domain/events.ts";
 import type { Json } from "../../domain/json.ts";
 import { leaseExpired } from "../../domain/lock.ts";
 import type { DeploymentRow, LockRow, OutboxRow, ServingRow } from "../../ports/ledger.ts";
-import { type ChainEnd, chained, emptyChain } from "./chain.ts";
+import { chained, emptyChain } from "./chain.ts";
 import { deploymentUnknown, staleAttempt } from "./refusals.ts";
 
 export type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -57,6 +58,8 @@ export function memoryStore(options: { readonly now: () => number; readonly id: 
     deployments,
     environments,
     events,
+    /** By `chainName`. */
+    ends: ends as ReadonlyMap<string, ChainEnd>,
     messages: new Map<string, StoredMessage>(),
     serving: [] as StoredServing[],
     outbox: new Map<string, Mutable<OutboxRow> & { nextAttemptAtMs: number }>(),
@@ -71,7 +74,9 @@ export function memoryStore(options: { readonly now: () => number; readonly id: 
     },
     append(event: NewEvent, attempt: number): void {
       const chain =
-        event.deploymentId === null ? `environment ${event.environment}` : `deployment ${event.deploymentId}`;
+        event.deploymentId === null
+          ? chainName({ kind: "environment", id: event.environment })
+          : chainName({ kind: "deployment", id: event.deploymentId });
       if (events.some((other) => sameEvent(other, event, attempt))) return;
       const made = chained(event, attempt, options.now(), ends.get(chain) ?? emptyChain);
       ends.set(chain, { seq: made.seq, hash: made.hash });

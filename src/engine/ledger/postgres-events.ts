@@ -1,13 +1,14 @@
 /** Events, votes and messages, in SQL. */
 import type { Approval } from "../../domain/approval.ts";
+import type { ChainEnd } from "../../domain/audit.ts";
 import type { DeploymentEvent, NewEvent } from "../../domain/events.ts";
 import { type Ledger, peopleTopic } from "../../ports/ledger.ts";
-import { type ChainEnd, cancelEvent, chained, voteEvent, voteKey } from "./chain.ts";
+import { cancelEvent, chained, voteEvent, voteKey } from "./chain.ts";
 import type { LedgerDatabase, Queries } from "./database.ts";
 import { type DeploymentFacts, lockDeployment, lockEnvironment, takeCharge } from "./postgres-deployments.ts";
 import { jsonText } from "./storable.ts";
 
-const columns = `deployment_id as "deploymentId", environment, seq, attempt, at_ms as "atMs", step, phase, key, title, tone,
+export const eventColumns = `deployment_id as "deploymentId", environment, seq, attempt, at_ms as "atMs", step, phase, key, title, tone,
   actor, detail, hash`;
 
 type EventsPart = Pick<Ledger, "append" | "events" | "audit">;
@@ -28,12 +29,12 @@ export function postgresEvents(db: LedgerDatabase): EventsPart {
     },
     events: (deploymentId, afterSeq, limit) =>
       db.rows<DeploymentEvent>(
-        `select ${columns} from $schema.events where deployment_id = $1 and seq > $2 order by seq limit $3`,
+        `select ${eventColumns} from $schema.events where deployment_id = $1 and seq > $2 order by seq limit $3`,
         [deploymentId, afterSeq, limit ?? null],
       ),
     audit: ({ environment, limit }) =>
       db.rows<DeploymentEvent>(
-        `select ${columns} from $schema.events where deployment_id is null and ($1::text is null or environment = $1)
+        `select ${eventColumns} from $schema.events where deployment_id is null and ($1::text is null or environment = $1)
          order by at_ms desc, environment, seq desc limit $2`,
         [environment ?? null, limit ?? null],
       ),

@@ -111,3 +111,60 @@ test("a rolled-back write leaves nothing behind", async () => {
   await shared.append({ ...badEvent, environment: "rollback", tone: "ok", actor: null, detail: null }, attempt);
   expect((await shared.events(id, 0)).map(({ seq }) => seq)).toEqual([1]);
 });
+
+test("Z4 D4 events and votes can only be added: every other write is refused, by whatever way it comes", async () => {
+  const ledger = await postgresLedger({ url: database.url, schema: "append" });
+  const { id } = await ledger.createDeployment({ ...deployment });
+  await ledger.recordApproval(id, {
+    ...{ by: "bob", decision: "approve", planDigest: "1", comment: "" },
+    proof: { kind: "declared" },
+  });
+  const before = await ledger.chain({ kind: "deployment", id });
+
+  for (const table of ["events", "approvals"]) {
+    const column = table === "events" ? "title = title" : "vote = vote";
+    for (const [verb, write] of [
+      ["update", `update append.${table} set ${column}`],
+      ["update", `update append.${table} set ${column} where false`],
+      ["delete", `delete from append.${table}`],
+      ["truncate", `truncate append.${table} cascade`],
+      ["update", `set session_replication_role = replica; update append.${table} set ${column}`],
+    ]) {
+      await expect(sql(write ?? ""), write).rejects.toThrow(`the table ${table} is append-only: ${verb} is refused`);
+    }
+  }
+
+  expect(await ledger.chain({ kind: "deployment", id })).toEqual(before);
+  expect(before.events).toHaveLength(1);
+  await ledger.close();
+});
+
+test("Z4 a ledger that was made before becomes append-only when it is opened, and keeps what it holds", async () => {
+  const first = await postgresLedger({ url: database.url, schema: "earlier" });
+  const { id } = await first.createDeployment({ ...deployment });
+  await first.requestCancel(id, "ada", "wrong tag");
+  await first.close();
+  await sql(`drop trigger append_only on earlier.events; drop trigger append_only on earlier.approvals;
+    drop function earlier.refuse_rewriting; update earlier.meta set version = 1`);
+
+  const again = await postgresLedger({ url: database.url, schema: "earlier" });
+
+  expect(again.id).toBe(first.id);
+  expect(await again.events(id, 0)).toMatchObject([{ step: "cancel", actor: "ada" }]);
+  await expect(sql("delete from earlier.events")).rejects.toThrow("append-only");
+  await again.close();
+});
+
+test("Z4 a chain shows events that no story would: below the first number, or without their deployment", async () => {
+  const ledger = await postgresLedger({ url: database.url, schema: "hidden" });
+  const { id } = await ledger.createDeployment({ ...deployment });
+  await ledger.requestCancel(id, "ada", "wrong tag");
+  await sql(`set session_replication_role = replica; alter table hidden.events disable trigger append_only;
+    insert into hidden.events select 'ghost', environment, seq, attempt, at_ms, step, phase, key, title, tone, actor, detail, hash
+      from hidden.events; update hidden.events set seq = -1 where deployment_id = 'd'`);
+
+  expect(await ledger.chains()).toContainEqual({ kind: "deployment", id: "ghost" });
+  expect(await ledger.chain({ kind: "deployment", id: "ghost" })).toMatchObject({ end: null, events: [{ seq: 1 }] });
+  expect(await ledger.chain({ kind: "deployment", id })).toMatchObject({ end: { seq: 1 }, events: [{ seq: -1 }] });
+  await ledger.close();
+});

@@ -6,6 +6,7 @@
 import type { Json } from "../../domain/json.ts";
 import type { Ledger, OutboxRow } from "../../ports/ledger.ts";
 import { type LedgerDatabase, openDatabase } from "./database.ts";
+import { postgresAudit } from "./postgres-audit.ts";
 import { postgresDeployments } from "./postgres-deployments.ts";
 import { postgresEvents, postgresPeople } from "./postgres-events.ts";
 import { postgresLocks, postgresServing } from "./postgres-locks.ts";
@@ -21,6 +22,7 @@ export async function postgresLedger(options: { readonly url: string; readonly s
     ...postgresLocks(db),
     ...postgresServing(db),
     ...postgresEvents(db),
+    ...postgresAudit(db),
     ...postgresPeople(db),
     ...postgresOutbox(db),
     ...postgresRecords(db),

@@ -5,7 +5,7 @@
  */
 
 /** The number of migrations; recorded in `meta`. */
-export const ledgerVersion = 1;
+export const ledgerVersion = 2;
 
 /** `$schema` stands for the quoted schema. */
 export const migrations: readonly string[] = [
@@ -126,5 +126,23 @@ create table $schema.records (
   record jsonb not null,
   saved_at_ms bigint not null default $schema.now_ms()
 );
+`,
+  // Z4: what was told stays told. Whoever owns the tables can drop the triggers; what they do then is found by the hashes and by
+  // checkpoints (docs/audit.md). `always`: also where a session says it only replicates.
+  `
+create function $schema.refuse_rewriting() returns trigger language plpgsql as $body$
+begin
+  raise exception 'the table % is append-only: % is refused', tg_table_name, lower(tg_op)
+    using errcode = 'integrity_constraint_violation',
+      hint = 'Events and votes are the audit trail. To see whether it is intact: sluice audit verify';
+end
+$body$;
+create trigger append_only before update or delete or truncate on $schema.events
+  for each statement execute function $schema.refuse_rewriting();
+create trigger append_only before update or delete or truncate on $schema.approvals
+  for each statement execute function $schema.refuse_rewriting();
+alter table $schema.events enable always trigger append_only;
+alter table $schema.approvals enable always trigger append_only;
+create index on $schema.events (at_ms) where actor is not null;
 `,
 ];
