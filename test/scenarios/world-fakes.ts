@@ -2,7 +2,6 @@
 import type { EnvironmentSettings } from "../../src/domain/settings.ts";
 import type { Verdict } from "../../src/domain/verdict.ts";
 import { memoryLedger } from "../../src/engine/ledger/memory-ledger.ts";
-import { virtualClock } from "../../src/engine/simulated/virtual-clock.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Migrator, PendingMigration } from "../../src/ports/migrator.ts";
 import { memoryBackupStore } from "../../src/testing/memory-backup-store.ts";
@@ -20,6 +19,8 @@ export interface FakesOptions {
   readonly settings?: SettingsChange;
   /** `production` and `staging` by default, with the same settings. */
   readonly environments?: readonly string[];
+  /** What the build and a migration take, milliseconds. */
+  readonly toolsMs?: number;
   readonly ci?: () => Verdict;
   readonly missingSecrets?: readonly string[];
   readonly freeDiskBytes?: () => number;
@@ -36,9 +37,9 @@ export interface FakeEnvironment {
 
 export type Fakes = ReturnType<typeof openFakes>;
 
-export function openFakes(options: FakesOptions) {
+export function openFakes(options: FakesOptions, clock: Clock) {
   const releases = options.releases ?? { "v1.0.0": {}, "v1.1.0": {} };
-  const clock = virtualClock();
+  const toolsMs = options.toolsMs ?? 2_000;
   const faults = noFaults();
   const rawLedger = memoryLedger({ now: clock.now, id: "ledger-1" });
   const source = memorySource(releases);
@@ -60,9 +61,9 @@ export function openFakes(options: FakesOptions) {
     clock,
     ledger: failing(rawLedger, () => faults.ledgerAway, ledgerUnreachable),
     source,
-    builder: memoryBuilder(releases, clock, builds),
+    builder: memoryBuilder(releases, clock, toolsMs, builds),
     database,
-    migrator: takingTime(migrator, clock),
+    migrator: takingTime(migrator, clock, toolsMs),
     backups: options.spoilBackup ? spoiling(backups, options.spoilBackup) : backups,
     releases,
     notifiers: [notifierOf(channel, clock, () => faults.channelHangs)],
@@ -95,10 +96,10 @@ export function openFakes(options: FakesOptions) {
 
 const faultOf = ({ databaseFault }: FakesOptions) => (databaseFault ? { fault: databaseFault } : {});
 
-const takingTime = (migrator: Migrator, clock: Clock): Migrator => ({
+const takingTime = (migrator: Migrator, clock: Clock, ms: number): Migrator => ({
   ...migrator,
   async apply(tree, log, signal) {
-    await clock.sleep(3_000, signal);
+    await clock.sleep(ms, signal);
     await migrator.apply(tree, log, signal);
   },
 });

@@ -72,13 +72,13 @@ export function memorySource(releases: Releases): MemorySource {
   return source;
 }
 
-export function memoryBuilder(releases: Releases, clock: Clock, builds: string[]): Builder {
+export function memoryBuilder(releases: Releases, clock: Clock, tookMs: number, builds: string[]): Builder {
   return {
     kind: "memory",
     async build({ version, commit, components }, log, signal) {
       const [tree] = components;
       if (components.every(({ build }) => build.length === 0) && tree) return [treeOf(tree.name, commit)];
-      await clock.sleep(2_000, signal);
+      await clock.sleep(tookMs, signal);
       const release = releases[version];
       if (release?.buildPrints) log("api", release.buildPrints);
       if (release?.buildFails) throw buildFailed(version);

@@ -9,6 +9,7 @@ import type { DeploymentEvent } from "../../src/domain/events.ts";
 import { deploymentIdFor } from "../../src/domain/ids.ts";
 import { asJson, type Json } from "../../src/domain/json.ts";
 import type { Outcome } from "../../src/domain/outcome.ts";
+import { virtualClock } from "../../src/engine/simulated/virtual-clock.ts";
 import { type SimulatedWorldOptions, simulatedWorld } from "../../src/engine/simulated/world.ts";
 import { type RollbackRequest, rollbackTarget } from "../../src/pipeline/rollback.ts";
 import { refFor, resolveRelease } from "../../src/pipeline/stages/validate-release.ts";
@@ -50,8 +51,9 @@ export type World = ReturnType<typeof scenarioWorld>;
 const never = new AbortController().signal;
 
 export function scenarioWorld(options: WorldOptions = {}) {
-  const fakes = openFakes(options);
-  const { clock, ledger, shared } = fakes;
+  const clock = virtualClock();
+  const fakes = openFakes(options, clock);
+  const { ledger, shared } = fakes;
   const { onJournalCall, onSend, requestsPerSecond = 100 } = options;
   const simulated = simulatedWorld({
     clock,
