@@ -1,18 +1,14 @@
 /** Real backends and a real client around a real router, for its contract suite and for adapters' own tests. */
 import { Agent, createServer, request as httpRequest, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { performance } from "node:perf_hooks";
-import { scheduler } from "node:timers/promises";
 import type { Endpoint, RevisionId } from "../domain/traffic.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Router } from "../ports/router.ts";
+import { realClock } from "./real-clock.ts";
 import type { Answer, Held, RouterWorld } from "./router-contract.ts";
 
 /** The machine's own time. */
-export const wallClock: Clock = {
-  now: () => performance.timeOrigin + performance.now(),
-  sleep: (ms, signal) => scheduler.wait(ms, signal === undefined ? {} : { signal }),
-};
+export const wallClock: Clock = realClock();
 
 /** Resolves when `condition` holds; rejects, naming `what`, when it does not within `withinMs`. */
 export async function eventually(
