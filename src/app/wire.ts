@@ -24,6 +24,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Database } from "../ports/database.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import type { Router } from "../ports/router.ts";
+import { checkpointsFor } from "./checkpoints.ts";
 import { checksFor } from "./checks.ts";
 import { notifiersFor } from "./notifiers.ts";
 import { readText } from "./project.ts";
@@ -63,6 +64,7 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
     secrets: { missing: () => missing, resolve },
     notifiers: notifiersFor(settings, resolve, clock),
     redactor: redact,
+    checkpoints: checkpointsFor(settings),
     runFolder: (id) => runFolder({ folder: join(settings.records.folder, id), redactor: redact }),
     proofFault: proofFaultFor(settings),
     sha256: (text) => createHash("sha256").update(text).digest("hex"),

@@ -31,6 +31,7 @@ const common = {
     on: { health: "roll-back", smoke: "roll-back", observation: "roll-back", rollout: "roll-back" },
   },
   records: { folder: "deployment-logs", keepDays: 365 },
+  audit: {},
   onCall: [],
 } as const;
 

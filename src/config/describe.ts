@@ -122,6 +122,7 @@ function approvalText({
 }
 
 function watchRows({
+  audit,
   health,
   observation,
   records,
@@ -157,6 +158,7 @@ function watchRows({
     { label: "failures", value: triggers.join(", ") },
     { label: "rollback", value: `by hand within ${durationText(rollback.windowMs)}` },
     { label: "records", value: `kept ${records.keepDays} days` },
+    { label: "audit", value: `checkpoints ${audit.key === null ? "not signed" : "signed"}, in ${audit.checkpoints}` },
   ];
 }
 

@@ -37,7 +37,7 @@ export function resolveEnvironment(
   refuseUnknown(configuration, environment);
   const complete = completeEnvironment(configuration, environment);
   const absolute = (path: string): string => resolve(options.projectFolder, path);
-  const { backup, checks, ci, lock, policy, records, rollback } = complete;
+  const { audit, backup, checks, ci, lock, policy, records, rollback } = complete;
   return {
     project: configuration.project,
     environment,
@@ -74,6 +74,10 @@ export function resolveEnvironment(
     observation: observationSettings(complete.observation),
     rollback: { windowMs: rollback.window, confirmWord: rollback.confirmWord, on: rollback.on },
     records: { folder: absolute(records.folder), keepDays: records.keepDays },
+    audit: {
+      checkpoints: absolute(audit.checkpoints ?? `${records.folder}/audit-checkpoints.jsonl`),
+      key: audit.key === undefined ? null : absolute(audit.key),
+    },
     onCall: complete.onCall,
     notify: notifiersOf(configuration, complete.notify, absolute),
   };

@@ -8,7 +8,7 @@ import { checkActions, checkTable, strictnessLevels } from "../domain/checks.ts"
 import { health, Smoke } from "./schema-checks.ts";
 import { SecretSourceSchema } from "./schema-components.ts";
 import { Approvals, Backup, Ci, Disk, Load, Lock, Memory, Router, Target } from "./schema-guards.ts";
-import { Limits, Observation, Records, Rollback, RollbackOn, Rollout } from "./schema-rollout.ts";
+import { Audit, Limits, Observation, Records, Rollback, RollbackOn, Rollout } from "./schema-rollout.ts";
 import {
   httpUrl,
   key,
@@ -79,6 +79,7 @@ export const Environment = z.strictObject({
   observation: Observation,
   rollback: Rollback,
   records: Records,
+  audit: Audit,
   onCall: key(z.array(line().max(200)), "Who is called when it goes wrong; named in rollback instructions.", [
     "Ada <ada@example.com>",
   ]),
@@ -111,6 +112,7 @@ export const WrittenEnvironment = z
     ),
     rollback: partly(z.strictObject({ ...Rollback.shape, on: partly(RollbackOn) }).meta(Rollback.meta() ?? {})),
     records: partly(Records),
+    audit: partly(Audit),
   })
   .partial()
   .meta({ id: "environment", description: "What holds in one environment; every key may be left out." });

@@ -121,3 +121,18 @@ export const Records = z
     keepDays: key(count(1, 36_500), "They are kept for this many days (D1).", 365),
   })
   .meta({ description: "Records of every deployment." });
+
+export const Audit = z
+  .strictObject({
+    checkpoints: key(
+      file().optional(),
+      "File to which the ends of the audit trail are appended after each deployment (Z4), best on another disk. `audit-checkpoints.jsonl` in the folder of records unless said otherwise.",
+      "/mnt/audit/checkpoints.jsonl",
+    ),
+    key: key(
+      file().optional(),
+      "SSH private key without a passphrase that signs them; without a key they are not signed.",
+      "/etc/sluice/checkpoint-key",
+    ),
+  })
+  .meta({ description: "Checkpoints of the audit trail." });

@@ -18,7 +18,7 @@ export interface DeploymentFacts {
   readonly outcome: Outcome | null;
 }
 
-export const factsInStory = ({ kind, version, commit, startedBy }: Omit<DeploymentFacts, "outcome">): Json => ({
+export const factsInStory = ({ kind, version, commit, startedBy }: Omit<DeploymentFacts, "outcome">) => ({
   kind,
   version,
   commit,

@@ -225,6 +225,8 @@ export interface EnvironmentSettings {
     readonly on: Readonly<Record<RollbackTrigger, FailureAction>>;
   };
   readonly records: { readonly folder: string; readonly keepDays: number };
+  /** Z4: the file of checkpoints, and the SSH key that signs them; null: they are not signed. */
+  readonly audit: { readonly checkpoints: string; readonly key: string | null };
   readonly onCall: readonly string[];
   readonly notify: readonly NotifierSettings[];
 }

@@ -7,6 +7,7 @@ import type { EnvironmentSettings, RollbackTrigger, ValueOrSecret } from "../dom
 import type { BackupStore } from "../ports/backup-store.ts";
 import type { Builder } from "../ports/builder.ts";
 import type { Check } from "../ports/check.ts";
+import type { Checkpoints } from "../ports/checkpoints.ts";
 import type { CiGate } from "../ports/ci-gate.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Database } from "../ports/database.ts";
@@ -47,6 +48,8 @@ export interface Parts {
   };
   readonly notifiers: readonly (Notifier & { readonly wants: (notification: Notification) => boolean })[];
   readonly redactor: Redactor;
+  /** Away from the ledger (Z4). */
+  readonly checkpoints: Checkpoints;
   readonly runFolder: (deploymentId: string) => RunFolder;
   /** Why the proof of a vote does not hold, in words; undefined where it does. */
   readonly proofFault: (vote: Approval) => Promise<string | undefined>;

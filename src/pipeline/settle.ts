@@ -2,6 +2,7 @@
  * How a deployment ends, whichever way: undo, verify the version that serves, decide the outcome, write record and reports,
  * tell people, free the lock last. Every part is a journal step, so a crash in here continues in here.
  */
+import { factsInStory } from "../domain/audit-rows.ts";
 import { humanDuration } from "../domain/duration.ts";
 import { type Failure, failureOf } from "../domain/errors.ts";
 import { asJson, type Json } from "../domain/json.ts";
@@ -10,6 +11,7 @@ import { type Outcome, outcomeOf } from "../domain/outcome.ts";
 import { commonVersion, type Serving } from "../domain/serving.ts";
 import { FlowLost } from "../ports/flow.ts";
 import { peopleTopic } from "../ports/ledger.ts";
+import { leaveCheckpoints } from "./checkpoint.ts";
 import { servingNow } from "./deploy.ts";
 import { writeReports } from "./reports.ts";
 import type { Run } from "./run.ts";
@@ -154,8 +156,12 @@ async function announce(
 async function close(run: Run, outcome: Outcome): Promise<void> {
   const { ledger, settings } = run.parts;
   const endedBy = outcome === "quarantined" ? await quarantine(run) : outcome;
-  await run.tell("finish", "outcome", endedBy, endedBy === "succeeded" ? "ok" : "bad", { outcome: endedBy });
-  await run.record("finish", async () => {
+  await run.tell("finish", "outcome", endedBy, endedBy === "succeeded" ? "ok" : "bad", {
+    ...factsInStory(run.row),
+    outcome: endedBy,
+  });
+  await run.record("finish", async (ctx) => {
+    await leaveCheckpoints(run, ctx);
     await ledger.finish(run.row.id, endedBy, run.attempt);
     await ledger.releaseLock(settings.environment, run.attempt);
     return null;
@@ -206,9 +212,10 @@ export async function extendedWatch(run: Run, ended: Ended): Promise<void> {
     }
     return `watched for ${humanDuration(extendedMs)} after success: ${rounds - failed} of ${rounds} rounds passed`;
   });
-  await run.record("extended watch: record", async () => {
+  await run.record("extended watch: record", async (ctx) => {
     const record = (await run.parts.ledger.record(run.row.id)) as { readonly [key: string]: Json } | undefined;
     await run.parts.ledger.saveRecord(run.row.id, asJson({ ...record, extended_watch: line }));
+    await leaveCheckpoints(run, ctx);
     return null;
   });
 }

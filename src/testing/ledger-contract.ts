@@ -188,7 +188,7 @@ function lockContract(atDesk: AtDesk): void {
     await expect(ledger.assertInCharge(held)).rejects.toMatchObject(stale);
     expect(await ledger.forceUnlock(environment, "eve", "again")).toBeUndefined();
     const audit = await ledger.audit({ environment });
-    expect(audit).toMatchObject([{ seq: 1, step: "unlock", actor: "eve", detail: { heldBy: "ada" } }]);
+    expect(audit).toMatchObject([{ seq: 1, step: "unlock", actor: "eve", detail: { released: { heldBy: "ada" } } }]);
     expect(chainHolds(audit)).toBe(true);
   });
 

@@ -5,6 +5,7 @@ import { memoryLedger } from "../../src/engine/ledger/memory-ledger.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Migrator, PendingMigration } from "../../src/ports/migrator.ts";
 import { memoryBackupStore } from "../../src/testing/memory-backup-store.ts";
+import { memoryCheckpoints } from "../../src/testing/memory-checkpoints.ts";
 import { type MemoryDatabaseOptions, memoryDatabase } from "../../src/testing/memory-database.ts";
 import { memoryMigrator } from "../../src/testing/memory-migrator.ts";
 import { type MemoryNotifier, memoryNotifier } from "../../src/testing/memory-notifier.ts";
@@ -57,6 +58,7 @@ export function openFakes(options: FakesOptions, clock: Clock) {
     environments.set(name, { settings, place: openPlace(settings, clock, releases, faults) });
   }
   const backups = memoryBackupStore();
+  const checkpoints = memoryCheckpoints({ down: () => faults.checkpointsAway });
   const shared: Shared = {
     clock,
     ledger: failing(rawLedger, () => faults.ledgerAway, ledgerUnreachable),
@@ -65,6 +67,7 @@ export function openFakes(options: FakesOptions, clock: Clock) {
     database,
     migrator: takingTime(migrator, clock, toolsMs),
     backups: options.spoilBackup ? spoiling(backups, options.spoilBackup) : backups,
+    checkpoints,
     releases,
     notifiers: [notifierOf(channel, clock, () => faults.channelHangs)],
     ci: options.ci,
@@ -82,6 +85,7 @@ export function openFakes(options: FakesOptions, clock: Clock) {
     builds: builds as readonly string[],
     database,
     backups,
+    checkpoints,
     applied: migrator.applied,
     channel,
     shared,

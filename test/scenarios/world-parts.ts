@@ -9,6 +9,7 @@ import type { Parts } from "../../src/pipeline/parts.ts";
 import type { BackupStore } from "../../src/ports/backup-store.ts";
 import type { Builder } from "../../src/ports/builder.ts";
 import type { Check } from "../../src/ports/check.ts";
+import type { Checkpoints } from "../../src/ports/checkpoints.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Database } from "../../src/ports/database.ts";
 import type { Host } from "../../src/ports/host.ts";
@@ -30,6 +31,7 @@ export interface Shared {
   readonly database: Database;
   readonly migrator: Migrator;
   readonly backups: BackupStore;
+  readonly checkpoints: Checkpoints;
   readonly releases: Releases;
   readonly notifiers: Parts["notifiers"];
   /** Absent: no gate is configured. */
@@ -93,6 +95,7 @@ export function partsOf(settings: EnvironmentSettings, place: Place, shared: Sha
     },
     notifiers: shared.notifiers.map((notifier) => mortal(notifier)),
     redactor: redact,
+    checkpoints: mortal(shared.checkpoints),
     runFolder: (id) => mortal(memoryFolder(id, shared, redact.text)),
     proofFault: async ({ comment }) => (comment === "forged" ? "the signature does not fit" : undefined),
     sha256: (text) => createHash("sha256").update(text).digest("hex"),

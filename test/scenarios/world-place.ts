@@ -22,6 +22,7 @@ export interface Faults {
   /** The channel takes a notification and never answers. */
   channelHangs: boolean;
   recordsFolderDown: boolean;
+  checkpointsAway: boolean;
 }
 
 export const noFaults = (): Faults => ({
@@ -31,6 +32,7 @@ export const noFaults = (): Faults => ({
   channelDown: false,
   channelHangs: false,
   recordsFolderDown: false,
+  checkpointsAway: false,
 });
 
 export interface Shift {

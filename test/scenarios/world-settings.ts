@@ -106,6 +106,7 @@ export function scenarioSettings(environment: string): EnvironmentSettings {
       on: { health: "roll-back", smoke: "roll-back", observation: "roll-back", rollout: "roll-back" },
     },
     records: { folder: "/srv/records", keepDays: 365 },
+    audit: { checkpoints: "/srv/records/audit-checkpoints.jsonl", key: null },
     onCall: ["ada +49 30 123456"],
     notify: [],
   };

@@ -48,7 +48,7 @@ export const lockEvent = (
   environment: string,
   by: string,
   reason: string,
-  detail: Json,
+  released: Json,
 ): NewEvent => ({
   deploymentId: null,
   environment,
@@ -58,5 +58,5 @@ export const lockEvent = (
   title: step === "lock" ? `Locked by ${by}: ${reason}` : `Unlocked by hand by ${by}: ${reason}`,
   tone: "warn",
   actor: by,
-  detail,
+  detail: { reason, released },
 });
