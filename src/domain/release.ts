@@ -33,7 +33,9 @@ export function versionFault(text: string): string | undefined {
   if (text.length > 128) return "it is longer than 128 characters";
   if (/\s/.test(text)) return "it contains white space";
   if (text.startsWith("-")) return "it begins with a dash";
-  if (!semver.valid(text.replace(/^v/, ""))) return "it is not a semantic version such as v1.4.0 or v2.0.0-rc.1";
+  // The library takes `=` and another `v` in front as well.
+  if (!/^v?[0-9]/.test(text) || !semver.valid(text.replace(/^v/, "")))
+    return "it is not a semantic version such as v1.4.0 or v2.0.0-rc.1";
   return undefined;
 }
 
@@ -41,8 +43,11 @@ export function versionFault(text: string): string | undefined {
 export function derivedVersion(nextVersion: string, branch: string, committedAtMs: number, commit: string): string {
   const day = new Date(committedAtMs).toISOString().slice(0, 10).replaceAll("-", "");
   const safeBranch = branch.replaceAll(/[^0-9A-Za-z-]+/g, "-");
-  return `${nextVersion}-${safeBranch}.${day}.${commit.slice(0, 7)}`;
+  return `${nextVersion}-${identifier(safeBranch)}.${day}.${identifier(commit.slice(0, 7))}`;
 }
+
+/** A number with a leading zero is no identifier of a version: some commits begin with seven such digits. */
+const identifier = (text: string): string => (/^0[0-9]+$/.test(text) ? `n${text}` : text);
 
 /** Does `name` match a pattern with `*` (any characters but `/`) and `**` (any characters)? For tags and branches (P5). */
 export function refMatches(pattern: string, name: string): boolean {

@@ -1,0 +1,127 @@
+import { describe, expect, test } from "vitest";
+import type { BackupManifest } from "./backup.ts";
+import type { DeploymentEvent } from "./events.ts";
+import {
+  type FailureFacts,
+  failureReport,
+  type RollbackGuide,
+  rollbackInstructions,
+  rollbackScript,
+} from "./reports.ts";
+
+const backup = {
+  id: "production-main-20261120T120000Z-1",
+  database: "main",
+  level: "readable",
+  takenAtMs: Date.UTC(2026, 10, 20, 12),
+  location: "/srv/backups/x.dump",
+  restoreCommands: ["createdb main_restored", "pg_restore -d main_restored /srv/backups/x.dump"],
+} as unknown as BackupManifest;
+
+const guide: RollbackGuide = {
+  environment: "production",
+  version: "v1.1.0",
+  deploymentId: "d",
+  previousVersion: "v1.0.0",
+  untilMs: Date.UTC(2026, 10, 20, 13),
+  confirmWord: "ROLLBACK",
+  backups: [backup],
+  onCall: ["ada +49 30 123456"],
+  scriptFile: "rollback-without-sluice.sh",
+};
+
+describe("X7 rollback instructions", () => {
+  test("say how, until when, from which backup and whom to call", () => {
+    const text = rollbackInstructions(guide);
+
+    for (const words of [
+      "Back to v1.0.0",
+      "2026-11-20T13:00:00.000Z",
+      "sluice rollback production",
+      "--confirm ROLLBACK",
+      "sh rollback-without-sluice.sh",
+      "sluice restore production-main-20261120T120000Z-1",
+      "    pg_restore -d main_restored /srv/backups/x.dump",
+      "- ada +49 30 123456",
+    ]) {
+      expect(text).toContain(words);
+    }
+  });
+
+  test("of a first deployment promise nothing", () => {
+    const text = rollbackInstructions({ ...guide, previousVersion: null });
+
+    expect(text).toContain("there is no version to go back to");
+    expect(text).not.toContain("sluice rollback");
+  });
+
+  test("say so where there is no backup, and nobody to call", () => {
+    const text = rollbackInstructions({ ...guide, backups: [], onCall: [] });
+
+    expect(text).toContain("No backup was taken by this deployment.");
+    expect(text).toContain("nobody is named in the configuration");
+  });
+});
+
+test("X9 the script starts, then shifts, then stops: in this order no request is lost", () => {
+  const script = rollbackScript({ title: "Back", start: ["start v1"], shift: ["shift v1"], stop: ["stop v2"] });
+
+  expect(script).toMatch(/^#!\/bin\/sh\n/);
+  expect(script).toMatch(/set -eu[\s\S]*start v1[\s\S]*shift v1[\s\S]*stop v2/);
+});
+
+const failure: FailureFacts = {
+  deploymentId: "d",
+  environment: "production",
+  version: "v1.1.0",
+  outcome: "rolled-back",
+  failure: {
+    code: "HEALTH_FAILED",
+    remedy: "operator",
+    at: "stages.rollout",
+    message: "500s",
+    hint: "sluice logs",
+    evidence: "boom\n",
+  },
+  undone: ["rollout", "start"],
+  undoFailures: [],
+  remains: ["migration 001 stays applied"],
+  servesNow: "v1.0.0",
+  backups: [backup],
+  events: [
+    { atMs: 61_000, step: "rollout", phase: "end", tone: "bad", title: "5 % failed" },
+    { atMs: 1_000, step: "rollout", phase: "begin", tone: "info", title: "rollout" },
+  ] as unknown as readonly DeploymentEvent[],
+  startedAtMs: 1_000,
+  onCall: [],
+};
+
+describe("D2 a failure report", () => {
+  test("says what failed, why, what was undone, what stays and what to do next", () => {
+    const text = failureReport(failure);
+
+    expect(text).toContain("Now serving: v1.0.0.");
+    expect(text).toContain("500s (HEALTH_FAILED, stages.rollout)");
+    expect(text).toContain("```\nboom\n```");
+    expect(text).toMatch(/## What was undone\n- rollout\n- start/);
+    expect(text).toMatch(/## What changed and stays\n- migration 001 stays applied/);
+    expect(text).toMatch(/## What to do next\n- sluice logs/);
+    expect(text).toContain("- +1 min  rollout: 5 % failed");
+    expect(text).not.toContain("rollout: rollout");
+  });
+
+  test("names what could not be undone", () => {
+    const undoFailures = [{ ...failure.failure, at: "undo start", message: "The target does not answer." }];
+
+    expect(failureReport({ ...failure, undoFailures })).toMatch(
+      /could NOT be undone\n- undo start: The target does not answer/,
+    );
+  });
+
+  test("of something that touched nothing says so", () => {
+    const text = failureReport({ ...failure, undone: [], remains: [], servesNow: null });
+
+    expect(text).toContain("nothing had to be undone");
+    expect(text).toContain("Now serving: nothing.");
+  });
+});
