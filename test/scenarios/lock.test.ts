@@ -107,3 +107,12 @@ test("L3 unlocked by hand, the deployment that held it stops acting", async () =
   // Nobody renews the weights any more, so the router itself sends everybody back.
   expect(await world.at().weights("web")).toEqual(["v1.0.0 100 %"]);
 });
+
+test("L2 a heartbeat that is refused while the lock changes the number does not cost the deployment its charge", async () => {
+  const world = await inServingWorld({ releases, ledgerAnswersAfterMs: { acquireLock: 3 * second } });
+
+  const { outcome } = await world.deploy("v1.1.0");
+
+  expect(outcome).toBe("succeeded");
+  expect(world.processes).toHaveLength(2);
+});

@@ -54,6 +54,8 @@ const mishaps: readonly ((world: World, id: string, chance: Chance) => unknown)[
   (world, id) => world.promote(id),
   (world) => outage(world, "ledgerAway", 20 * second),
   (world) => outage(world, "targetDown", 4 * second),
+  (world) => outage(world, "targetDown", 40 * second),
+  (world) => outage(world, "routerDown", 40 * second),
   (world) => outage(world, "routerDown", 4 * second),
   (world) => outage(world, "channelDown", minute),
   (world) => outage(world, "channelHangs", minute),
@@ -106,6 +108,7 @@ async function firstDeployment(world: World): Promise<boolean> {
 
 async function secondDeployment(world: World, chance: Chance, calm: () => void) {
   const id = await world.begin("v1.1.0");
+  if (chance() < 0.8) void world.clock.sleep(8 * second).then(() => world.approve(id, "bob"));
   for (let n = Math.floor(chance() * 4); n > 0; n--) {
     const mishap = among(chance, mishaps);
     void world.clock.sleep(chance() * 40 * second).then(() => mishap(world, id, chance));

@@ -3,6 +3,7 @@ import type { EnvironmentSettings } from "../../src/domain/settings.ts";
 import type { Verdict } from "../../src/domain/verdict.ts";
 import { memoryLedger } from "../../src/engine/ledger/memory-ledger.ts";
 import type { Clock } from "../../src/ports/clock.ts";
+import type { Ledger } from "../../src/ports/ledger.ts";
 import type { Migrator, PendingMigration } from "../../src/ports/migrator.ts";
 import { memoryBackupStore } from "../../src/testing/memory-backup-store.ts";
 import { memoryCheckpoints } from "../../src/testing/memory-checkpoints.ts";
@@ -20,6 +21,8 @@ export interface FakesOptions {
   readonly settings?: SettingsChange;
   /** `production` and `staging` by default, with the same settings. */
   readonly environments?: readonly string[];
+  /** The ledger does at once what it is asked, and says so later: by method, milliseconds. */
+  readonly ledgerAnswersAfterMs?: Readonly<Partial<Record<keyof Ledger, number>>>;
   /** What the build and a migration take, milliseconds. */
   readonly toolsMs?: number;
   readonly ci?: () => Verdict;
@@ -61,7 +64,11 @@ export function openFakes(options: FakesOptions, clock: Clock) {
   const checkpoints = memoryCheckpoints({ down: () => faults.checkpointsAway });
   const shared: Shared = {
     clock,
-    ledger: failing(rawLedger, () => faults.ledgerAway, ledgerUnreachable),
+    ledger: failing(
+      answeringAfter(rawLedger, clock, options.ledgerAnswersAfterMs),
+      () => faults.ledgerAway,
+      ledgerUnreachable,
+    ),
     source,
     builder: memoryBuilder(releases, clock, toolsMs, builds),
     database,
@@ -96,6 +103,21 @@ export function openFakes(options: FakesOptions, clock: Clock) {
       return found;
     },
   };
+}
+
+function answeringAfter(ledger: Ledger, clock: Clock, delays: FakesOptions["ledgerAnswersAfterMs"] = {}): Ledger {
+  return new Proxy(ledger, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      const ms = delays[key as keyof Ledger];
+      if (typeof member !== "function" || ms === undefined) return member;
+      return async (...given: unknown[]) => {
+        const answer = Promise.resolve(Reflect.apply(member, target, given));
+        await Promise.allSettled([answer, clock.sleep(ms)]);
+        return answer;
+      };
+    },
+  });
 }
 
 const faultOf = ({ databaseFault }: FakesOptions) => (databaseFault ? { fault: databaseFault } : {});
