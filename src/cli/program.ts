@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { SluiceError } from "../domain/errors.ts";
 import { exitCodes } from "../domain/outcome.ts";
 import { failWith, openOutput } from "./output.ts";
+import { registerAudit } from "./register/audit.ts";
 import type { Bind } from "./register/bind.ts";
 import { registerDeployments } from "./register/deployments.ts";
 import { registerEnvironments } from "./register/environments.ts";
@@ -61,6 +62,7 @@ export function programWith(bind: Bind): Command {
     .configureOutput({ writeErr: () => undefined });
   registerDeployments(program, bind);
   registerEnvironments(program, bind);
+  registerAudit(program, bind);
   registerLayers(program, bind);
   for (const command of everyCommand(program)) command.exitOverride().configureOutput({ writeErr: () => undefined });
   return program;

@@ -114,8 +114,10 @@ export async function cancelCommand(
     return 0;
   }
   const { ledger } = await session.state();
-  if (options.release) await ledger.post(row.id, peopleTopic, { kind: "release", by: user, reason }, randomUUID());
-  else await ledger.requestCancel(row.id, user, reason);
+  if (options.release) {
+    await leaveTrace(session, row, "release by hand", `${user} lets go of it: ${reason}`, { reason });
+    await ledger.post(row.id, peopleTopic, { kind: "release", by: user, reason }, randomUUID());
+  } else await ledger.requestCancel(row.id, user, reason);
   wake(session, row);
   output.result({ deployment: row.id, cancelled: true }, `cancel of ${row.id} requested; ${effect}`);
   output.next(`sluice logs ${row.id} --follow`);
