@@ -1,9 +1,10 @@
 /** Real servers on loopback for tests of adapters, and certificates made for the occasion by openssl. */
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer as createHttp, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { createServer as createHttps } from "node:https";
-import { type AddressInfo, createServer as createTcp, type Server as NetServer, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer as createTcp, type Server as NetServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -46,7 +47,24 @@ async function started(server: Server | NetServer, scheme: string): Promise<Loca
   return { port, url: `${scheme}://127.0.0.1:${port}`, [Symbol.asyncDispose]: stop };
 }
 
-/** A port that was free a moment ago, and refuses connections. */
+/**
+ * A port that refuses connections and goes on doing so: below those that the system gives away, where another test's server
+ * could turn up a moment later.
+ */
+export async function refusingPort(): Promise<number> {
+  for (let port = 1; port < 1024; port += 2) {
+    const socket = connect({ host: "127.0.0.1", port });
+    const refused = await Promise.race([
+      once(socket, "connect").then(() => false),
+      once(socket, "error").then(() => true),
+    ]).catch(() => true);
+    socket.destroy();
+    if (refused) return port;
+  }
+  throw new Error("every low port of this machine answers");
+}
+
+/** A port that was free a moment ago, for a server of one's own. */
 export async function closedPort(): Promise<number> {
   await using server = await tcpServer(() => undefined);
   return server.port;

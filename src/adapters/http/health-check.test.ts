@@ -4,7 +4,7 @@ import { redactor } from "../../domain/redactor.ts";
 import { Secret } from "../../domain/secret.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { checkContract } from "../../testing/check-contract.ts";
-import { closedPort, httpServer } from "../../testing/local-servers.ts";
+import { httpServer, refusingPort } from "../../testing/local-servers.ts";
 import { realClock } from "../../testing/real-clock.ts";
 import { type HealthCheckOptions, httpHealthCheck } from "./health-check.ts";
 
@@ -95,7 +95,7 @@ test("H1 each kind of unexpected answer has its reason", async () => {
 });
 
 test("H1 nobody there fails with the reason and what to try", async () => {
-  const url = `http://127.0.0.1:${await closedPort()}/healthz`;
+  const url = `http://127.0.0.1:${await refusingPort()}/healthz`;
 
   expect(await probe(url)).toMatchObject({
     verdict: { kind: "fail", reason: "connection refused (ECONNREFUSED)" },

@@ -5,7 +5,7 @@ import type { Check } from "../../ports/check.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Database } from "../../ports/database.ts";
 import { checkContract } from "../../testing/check-contract.ts";
-import { closedPort, httpServer, httpsServer, tcpServer, testCertificates } from "../../testing/local-servers.ts";
+import { httpServer, httpsServer, refusingPort, tcpServer, testCertificates } from "../../testing/local-servers.ts";
 import { realClock } from "../../testing/real-clock.ts";
 import { corsCheck } from "./cors-check.ts";
 import { databaseCheck } from "./database-check.ts";
@@ -28,7 +28,7 @@ const secure = await httpsServer(certificates.valid, answering(200));
 const plain = await httpServer(answering(200));
 const silent = await tcpServer(() => undefined);
 const silentUrl = (scheme: string): string => `${scheme}://127.0.0.1:${silent.port}`;
-const nobody = await closedPort();
+const nobody = await refusingPort();
 
 checkContract("the TLS check", {
   passing: () => tlsCheck({ ...common, url: secure.url, minDaysLeft: 20, ca }),

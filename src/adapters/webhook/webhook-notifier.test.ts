@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import type { Notification } from "../../domain/notification.ts";
 import { Secret } from "../../domain/secret.ts";
-import { bodyOf, closedPort, httpServer, httpsServer, testCertificates } from "../../testing/local-servers.ts";
+import { bodyOf, httpServer, httpsServer, refusingPort, testCertificates } from "../../testing/local-servers.ts";
 import { realClock } from "../../testing/real-clock.ts";
 import { webhookNotifier } from "./webhook-notifier.ts";
 import { webhookSignature, webhookSignatureFault } from "./webhook-signature.ts";
@@ -110,7 +110,7 @@ test("N3 a channel that does not answer rejects within its time, one that is dow
     webhookNotifier({ name: "ops", url, clock, timeoutMs: 100 }).tell(notification, "k", signal);
 
   await expect(tell(silent.url)).rejects.toThrow("did not answer within 100 ms");
-  await expect(tell(`http://127.0.0.1:${await closedPort()}/`)).rejects.toThrow("ECONNREFUSED");
+  await expect(tell(`http://127.0.0.1:${await refusingPort()}/`)).rejects.toThrow("ECONNREFUSED");
 });
 
 test("an aborted signal rejects with its reason, before and during the delivery", async () => {
@@ -128,7 +128,7 @@ test("an aborted signal rejects with its reason, before and during the delivery"
 
 test("K1 no error shows the address, the headers or the signing secret", async () => {
   await using server = await receiver(500);
-  const dead = `http://127.0.0.1:${await closedPort()}/T0KEN-in-path`;
+  const dead = `http://127.0.0.1:${await refusingPort()}/T0KEN-in-path`;
   const headers = { "x-key": new Secret("HOOK_KEY", "T0KEN-in-header") };
 
   for (const url of [server.url, dead].map((text) => new Secret("HOOK_URL", text))) {
