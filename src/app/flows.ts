@@ -22,7 +22,7 @@ export const deploymentFlow = "deployment";
  * The journal's format: the names and order of the pipeline's steps. Raise it when they change; deployments under way in
  * another format are named at start and go on with the version that began them.
  */
-export const applicationVersion = "1";
+export const applicationVersion = "2";
 
 /** What a deployment's row holds besides its columns. */
 export interface DeploymentInput {

@@ -30,6 +30,38 @@ export function ruleOnLock(held: HeldLock | undefined, asker: LockAsker): LockRu
   return own ? "keep" : "busy";
 }
 
+/** One that waits for the lock. */
+export interface InQueue {
+  readonly deploymentId: string;
+  readonly kind: "deploy" | "rollback";
+}
+
+/**
+ * Whose turn it is when the lock is free: first come, first served, but a way back never waits behind a way forward.
+ * @param queue those whose process lives, in the order in which they came.
+ */
+const firstInQueue = (queue: readonly InQueue[]): InQueue | undefined =>
+  queue.find(({ kind }) => kind === "rollback") ?? queue[0];
+
+/** What a deployment hears that asks for the lock. */
+export type LockTurn =
+  | { readonly kind: LockRuling | "superseded" }
+  /** Free, but somebody came before. */
+  | { readonly kind: "queued"; readonly behind: string };
+
+/** @param queue with the asker in it where it waits; empty where it does not. */
+export function ruleOnTurn(
+  ruling: LockRuling,
+  asker: { readonly deploymentId: string; readonly superseded: boolean },
+  queue: readonly InQueue[],
+): LockTurn {
+  if (ruling === "keep") return { kind: "keep" };
+  if (asker.superseded) return { kind: "superseded" };
+  const first = ruling === "take" ? firstInQueue(queue) : undefined;
+  if (first && first.deploymentId !== asker.deploymentId) return { kind: "queued", behind: first.deploymentId };
+  return { kind: ruling };
+}
+
 /** Outcomes latch: `write` the first one, an equal one is there already (`same`), a different one is refused. */
 export function ruleOnOutcome<T extends string>(written: T | null, wanted: T): "write" | "same" | "refuse" {
   if (written === null) return "write";

@@ -28,6 +28,7 @@ import { saveConfiguration } from "./stages/save-configuration.ts";
 import { smoke } from "./stages/smoke.ts";
 import { type Started, startCandidate } from "./stages/start-candidate.ts";
 import { type ReleaseRequest, validateRelease } from "./stages/validate-release.ts";
+import { supersedeOlder } from "./supersede.ts";
 
 export interface DeployRequest extends ReleaseRequest {
   /** P6: an input may ask for more approvals, never for fewer. */
@@ -44,6 +45,7 @@ export async function deploy(run: Run, request: DeployRequest): Promise<void> {
   const made = await run.do(planning, { deploymentId: run.row.id, release, artifacts: built, findings, serving });
   await announce(run, made);
   refuseBlocked(made.plan);
+  await supersedeOlder(run);
 
   await run.do(approve, await approvalOf(run, made, request));
   await run.do(lock, {

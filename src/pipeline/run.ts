@@ -7,6 +7,7 @@ import { humanDuration } from "../domain/duration.ts";
 import { type Failure, failureOf, SluiceError } from "../domain/errors.ts";
 import type { NewEvent } from "../domain/events.ts";
 import { asJson, type Json } from "../domain/json.ts";
+import { superseded } from "../domain/supersede.ts";
 import { type Flow, FlowLost } from "../ports/flow.ts";
 import type { DeploymentRow, Ledger } from "../ports/ledger.ts";
 import { Charge } from "./charge.ts";
@@ -147,7 +148,7 @@ export class Run {
   }
 
   /**
-   * Between two waits for people: throws where one of them cancelled. Their message may be here before the heartbeat has seen
+   * Between two waits for people: throws where one of them cancelled, or a newer release took its place. Their message may be here before the heartbeat has seen
    * it, so the row is asked; and a flow that waited on would not be woken again.
    */
   async stillWanted(): Promise<void> {
@@ -155,6 +156,7 @@ export class Run {
       const row = await this.parts.ledger.deployment(this.row.id);
       if (row?.cancelRequested) this.charge.cancel(row.cancelRequested.by, row.cancelRequested.reason);
       this.charge.signal.throwIfAborted();
+      if (row?.superseded) throw superseded(row.id, row.environment, row.superseded);
       await this.parts.ledger.setState(this.row.id, "running", this.attempt);
       return null;
     });

@@ -46,7 +46,7 @@ export interface StageContext {
   /** A line of the story told from between journal steps, journalled itself. */
   readonly tell: (key: string, title: string, tone?: "info" | "ok" | "warn" | "bad", detail?: Json) => Promise<void>;
   readonly notify: Notify;
-  /** A journal step after each wait: throws where the deployment was cancelled; else it is not waiting any more. */
+  /** A journal step after each wait: throws where it was cancelled or superseded; else it is not waiting any more. */
   readonly stillWanted: () => Promise<void>;
   /** The lock brings a fresh number, higher than any that the environment's targets have seen. Undefined: none came. */
   readonly changeAttempt: (change: () => Promise<Attempt | undefined>) => Promise<void>;

@@ -13,6 +13,7 @@ import type { DeploymentEvent, NewEvent } from "../domain/events.ts";
 import type { Json } from "../domain/json.ts";
 import type { Notification } from "../domain/notification.ts";
 import type { Outcome } from "../domain/outcome.ts";
+import type { Superseded } from "../domain/supersede.ts";
 
 export interface DeploymentRow {
   readonly id: string;
@@ -34,6 +35,8 @@ export interface DeploymentRow {
   readonly input: Json;
   readonly applicationVersion: string;
   readonly cancelRequested: { readonly by: string; readonly reason: string; readonly atMs: number } | null;
+  /** A newer release took its place before it held the lock; it ends as soon as it sees this. */
+  readonly superseded: Superseded | null;
 }
 
 export interface ExecutorRow {
@@ -60,6 +63,12 @@ export type LockResult =
   | { readonly kind: "acquired"; readonly attempt: Attempt }
   | { readonly kind: "busy"; readonly holder: LockRow };
 
+/** What a deployment that asks for the lock may hear besides: others came before it, or a newer release took its place. */
+export type LockAnswer =
+  | LockResult
+  | { readonly kind: "queued"; readonly behind: string }
+  | { readonly kind: "superseded"; readonly by: Superseded };
+
 /** The version an environment serves: what a rollback returns to (X6). Written only after traffic was read back. */
 export interface ServingRow {
   readonly environment: string;
@@ -82,7 +91,7 @@ export interface OutboxRow {
 }
 
 /**
- * The topic of the messages that the ledger itself posts: `{ kind: "approval" | "cancel", by }`. They only wake a flow that
+ * The topic of the messages that the ledger itself posts: `{ kind: "approval" | "cancel" | "superseded", by }`. They only wake a flow that
  * waits for people; what counts is in the rows.
  */
 export const peopleTopic = "people";
@@ -97,7 +106,7 @@ export interface Ledger {
   createDeployment(
     row: Omit<
       DeploymentRow,
-      "state" | "outcome" | "endedAtMs" | "attempt" | "executor" | "createdAtMs" | "cancelRequested"
+      "state" | "outcome" | "endedAtMs" | "attempt" | "executor" | "createdAtMs" | "cancelRequested" | "superseded"
     >,
   ): Promise<DeploymentRow>;
   deployment(id: string): Promise<DeploymentRow | undefined>;
@@ -131,7 +140,8 @@ export interface Ledger {
   /** Gives up charge without ending, so that another process need not wait for the lease to run out. */
   release(id: string, attempt: Attempt): Promise<void>;
 
-  acquireLock(environment: string, attempt: Attempt, heldBy: string): Promise<LockResult>;
+  /** @param waits it will ask again until it is its turn, and has a place in the queue until then. */
+  acquireLock(environment: string, attempt: Attempt, heldBy: string, waits?: boolean): Promise<LockAnswer>;
   /** A lock that a person takes, e.g. during an incident. */
   acquireManualLock(environment: string, by: string, reason: string): Promise<LockResult>;
   /** No-op where the deployment does not hold it. */
@@ -148,6 +158,11 @@ export interface Ledger {
   /** Cancel, pause, promote …: stored, then delivered to the flow by the process in charge. Cancel also sets the row's flag. */
   post(deploymentId: string, topic: string, message: Json, key: string): Promise<void>;
   requestCancel(deploymentId: string, by: string, reason: string): Promise<void>;
+  /**
+   * The flag, the event and the message that wakes the flow, in one transaction; nothing where it has ended, holds the lock
+   * or was superseded before. Returns whether it is superseded by this one.
+   */
+  supersede(deploymentId: string, by: Superseded): Promise<boolean>;
   undeliveredMessages(
     deploymentId: string,
   ): Promise<readonly { readonly key: string; readonly topic: string; readonly message: Json }[]>;

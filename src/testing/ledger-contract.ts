@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Ledger } from "../ports/ledger.ts";
 import { eventContract, peopleContract } from "./ledger-contract-events.ts";
 import { outboxContract, servingContract } from "./ledger-contract-keeping.ts";
+import { queueContract } from "./ledger-contract-queue.ts";
 import { type AtDesk, acquired, chainHolds, deskIn, event, executor, type LedgerWorld, stale } from "./ledger-desk.ts";
 
 export type { LedgerWorld };
@@ -20,6 +21,7 @@ export function ledgerContract(name: string, newWorld: () => Promise<LedgerWorld
   describe(`ledger contract: ${name}`, () => {
     attemptContract(atDesk);
     lockContract(atDesk);
+    queueContract(atDesk);
     peopleContract(atDesk);
     eventContract(atDesk);
     servingContract(atDesk);

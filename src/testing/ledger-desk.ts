@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Attempt } from "../domain/attempt.ts";
 import { canonicalEvent, type DeploymentEvent, type NewEvent } from "../domain/events.ts";
-import type { DeploymentRow, Ledger, LockResult } from "../ports/ledger.ts";
+import type { DeploymentRow, Ledger, LockAnswer } from "../ports/ledger.ts";
 
 export interface LedgerWorld {
   /** May hold other tests' rows. */
@@ -49,8 +49,8 @@ export const executor = (id: string) => ({ id, host: "build-1", pid: 4711 });
 
 export const stale = { failure: { code: "STALE_ATTEMPT" } };
 
-export function acquired(result: LockResult): Attempt {
-  if (result.kind === "busy") throw new Error(`the lock is held by ${result.holder.heldBy}`);
+export function acquired(result: LockAnswer): Attempt {
+  if (result.kind !== "acquired") throw new Error(`the lock was not acquired: ${JSON.stringify(result)}`);
   return result.attempt;
 }
 

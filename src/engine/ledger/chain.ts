@@ -4,6 +4,7 @@ import type { ApprovalVote } from "../../domain/approval.ts";
 import { type ChainEnd, linkText } from "../../domain/audit.ts";
 import type { DeploymentEvent, NewEvent } from "../../domain/events.ts";
 import { asJson, type Json } from "../../domain/json.ts";
+import type { Superseded } from "../../domain/supersede.ts";
 import { storable } from "./storable.ts";
 
 export const emptyChain: ChainEnd = { seq: 0, hash: "" };
@@ -39,6 +40,18 @@ export const cancelEvent = (deploymentId: string, environment: string, by: strin
   tone: "warn",
   actor: by,
   detail: { reason },
+});
+
+export const supersedeEvent = (deploymentId: string, environment: string, by: Superseded): NewEvent => ({
+  deploymentId,
+  environment,
+  step: "supersede",
+  phase: "begin",
+  key: "",
+  title: `Superseded by ${by.version} (deployment ${by.by})`,
+  tone: "warn",
+  actor: null,
+  detail: asJson(by),
 });
 
 /** @param key makes it unique among the environment's locks and unlocks by hand. */

@@ -4,10 +4,11 @@
  */
 import { randomUUID } from "node:crypto";
 import { asJson } from "../../domain/json.ts";
-import { defaultLeaseMs, firstFreeId, type LockAsker, ruleOnLock, ruleOnOutcome } from "../../domain/lock.ts";
-import { type Ledger, type LockRow, peopleTopic, type ServingRow } from "../../ports/ledger.ts";
-import { cancelEvent, lockEvent, voteEvent, voteKey } from "./chain.ts";
+import { defaultLeaseMs, firstFreeId, ruleOnOutcome } from "../../domain/lock.ts";
+import { type Ledger, peopleTopic, type ServingRow } from "../../ports/ledger.ts";
+import { cancelEvent, supersedeEvent, voteEvent, voteKey } from "./chain.ts";
 import { memoryAudit } from "./memory-audit.ts";
+import { memoryLocks } from "./memory-locks.ts";
 import { type MemoryStore, memoryStore, type StoredServing, visible } from "./memory-store.ts";
 import { outcomeLatched } from "./refusals.ts";
 import { storable } from "./storable.ts";
@@ -56,6 +57,8 @@ function memoryDeployments(store: MemoryStore): Part<"createDeployment" | "deplo
         heartbeatAtMs: 0,
         leaseMs: defaultLeaseMs,
         cancelRequested: null,
+        superseded: null,
+        queuedAtMs: null,
         approvals: new Map(),
       });
       return visible(store.find(id), store.now());
@@ -112,65 +115,11 @@ function memoryAttempts(
   };
 }
 
-function memoryLocks(
-  store: MemoryStore,
-): Part<"acquireLock" | "acquireManualLock" | "releaseLock" | "forceUnlock" | "lock" | "locks"> {
-  const ended = (lock: LockRow) => lock.kind === "deployment" && store.find(lock.deploymentId).outcome !== null;
-  const rule = (environment: string, asker: LockAsker) => {
-    const holder = store.environment(environment).lock;
-    return { holder, ruling: ruleOnLock(holder && { ...holder, holderEnded: ended(holder) }, asker) };
-  };
-  const put = (lock: Omit<LockRow, "sinceMs">) => {
-    store.environment(lock.environment).lock = { ...lock, sinceMs: store.now() };
-  };
-  const locks = () =>
-    [...store.environments.values()].flatMap(({ lock }) => (lock && !ended(lock) ? [structuredClone(lock)] : []));
-  return {
-    async acquireLock(environment, attempt, heldBy) {
-      const row = store.takeCharge(attempt.deploymentId, attempt);
-      const { holder, ruling } = rule(environment, { kind: "deployment", deploymentId: row.id });
-      if (ruling === "busy") return { kind: "busy", holder: structuredClone(holder as LockRow) };
-      if (ruling === "take") {
-        row.attempt = store.nextNumber(environment);
-        put({ environment, deploymentId: row.id, attempt: row.attempt, heldBy, kind: "deployment", reason: "" });
-      }
-      return { kind: "acquired", attempt: { ...attempt, n: row.attempt } };
-    },
-    async acquireManualLock(environment, by, reason) {
-      const { holder, ruling } = rule(environment, { kind: "manual", by });
-      if (ruling === "busy") return { kind: "busy", holder: structuredClone(holder as LockRow) };
-      const n = ruling === "keep" && holder ? holder.attempt : store.nextNumber(environment);
-      if (ruling === "take") {
-        put({ environment, deploymentId: "", attempt: n, heldBy: by, kind: "manual", reason });
-        store.append(lockEvent("lock", String(n), environment, by, reason, null), 0);
-      }
-      return { kind: "acquired", attempt: { ledgerId: store.id, n, deploymentId: "" } };
-    },
-    async releaseLock(environment, attempt) {
-      store.takeCharge(attempt.deploymentId, attempt);
-      const place = store.environment(environment);
-      if (place.lock?.kind === "deployment" && place.lock.deploymentId === attempt.deploymentId) place.lock = undefined;
-    },
-    async forceUnlock(environment, by, reason) {
-      const place = store.environment(environment);
-      const released = place.lock;
-      if (!released) return undefined;
-      place.lock = undefined;
-      const n = store.nextNumber(environment);
-      const holder = store.deployments.get(released.deploymentId);
-      // Whoever held it must not go on acting without it: its attempt is no longer in charge.
-      if (holder && holder.outcome === null) holder.attempt = n;
-      store.append(lockEvent("unlock", String(n), environment, by, reason, asJson(released)), 0);
-      return released;
-    },
-    lock: async (environment) => locks().find((lock) => lock.environment === environment),
-    locks: async () => locks().sort((a, b) => (a.environment < b.environment ? -1 : 1)),
-  };
-}
-
 function memoryPeople(
   store: MemoryStore,
-): Part<"recordApproval" | "approvals" | "post" | "requestCancel" | "undeliveredMessages" | "markDelivered"> {
+): Part<
+  "recordApproval" | "approvals" | "post" | "requestCancel" | "supersede" | "undeliveredMessages" | "markDelivered"
+> {
   const post = (deploymentId: string, topic: string, message: unknown, key: string) => {
     if (store.messages.has(key)) return;
     store.messages.set(key, { key, deploymentId, topic, message: storable(asJson(message)), delivered: false });
@@ -195,6 +144,16 @@ function memoryPeople(
       row.cancelRequested = { by, reason, atMs: store.now() };
       store.append(cancelEvent(id, row.environment, by, reason), 0);
       post(id, peopleTopic, { kind: "cancel", by }, `${id}:cancel`);
+    },
+    async supersede(id, by) {
+      const row = store.find(id);
+      const holdsLock = store.environment(row.environment).lock?.deploymentId === id;
+      if (row.superseded === null && row.outcome === null && !holdsLock) {
+        row.superseded = structuredClone(by);
+        store.append(supersedeEvent(id, row.environment, by), 0);
+        post(id, peopleTopic, { kind: "superseded", ...by }, `${id}:superseded`);
+      }
+      return row.superseded?.by === by.by;
     },
     async undeliveredMessages(id) {
       const waiting = [...store.messages.values()].filter((each) => each.deploymentId === id && !each.delivered);

@@ -15,6 +15,8 @@ export type StoredDeployment = Mutable<Omit<DeploymentRow, "executor">> & {
   executor: { readonly id: string; readonly host: string; readonly pid: number } | null;
   heartbeatAtMs: number;
   leaseMs: number;
+  /** Since when it waits for the lock. */
+  queuedAtMs: number | null;
   readonly approvals: Map<string, Approval>;
 };
 
@@ -95,7 +97,7 @@ const sameEvent = (a: DeploymentEvent, b: NewEvent, attempt: number): boolean =>
 
 /** The row as readers see it; a copy, so that nobody holds a view into the store. */
 export function visible(row: StoredDeployment, nowMs: number): DeploymentRow {
-  const { heartbeatAtMs, leaseMs, approvals: _, executor, ...rest } = row;
+  const { heartbeatAtMs, leaseMs, queuedAtMs: _since, approvals: _, executor, ...rest } = row;
   const expired = leaseExpired(heartbeatAtMs, leaseMs, nowMs);
   return structuredClone({ ...rest, executor: executor && { ...executor, heartbeatAtMs, expired } });
 }

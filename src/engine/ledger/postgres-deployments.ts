@@ -2,6 +2,7 @@
 import type { Attempt } from "../../domain/attempt.ts";
 import { defaultLeaseMs, firstFreeId, ruleOnOutcome } from "../../domain/lock.ts";
 import type { Outcome } from "../../domain/outcome.ts";
+import type { Superseded } from "../../domain/supersede.ts";
 import type { DeploymentRow, ExecutorRow, Ledger } from "../../ports/ledger.ts";
 import type { LedgerDatabase, Queries } from "./database.ts";
 import { deploymentUnknown, outcomeLatched, staleAttempt } from "./refusals.ts";
@@ -23,7 +24,7 @@ type DeploymentsPart = Pick<
 /** camelCase names make the rest of a row ours as it comes. */
 const columns = `id, project, environment, kind, version, commit, started_by as "startedBy", created_at_ms as "createdAtMs",
   state, outcome, ended_at_ms as "endedAtMs", attempt, input, application_version as "applicationVersion",
-  cancel as "cancelRequested",
+  cancel as "cancelRequested", superseded,
   case when executor is null then null else executor || jsonb_build_object('heartbeatAtMs', heartbeat_at_ms,
     'expired', $schema.now_ms() - heartbeat_at_ms > lease_ms) end as executor`;
 
@@ -101,6 +102,7 @@ export interface DeploymentFacts {
   readonly environment: string;
   readonly attempt: number;
   readonly outcome: Outcome | null;
+  readonly superseded: Superseded | null;
   readonly event_seq: number;
   readonly event_hash: string;
 }
@@ -108,7 +110,7 @@ export interface DeploymentFacts {
 /** Locks the deployment's row until the transaction ends. */
 export async function lockDeployment(tx: Queries, id: string): Promise<DeploymentFacts> {
   const [row] = await tx.rows<DeploymentFacts>(
-    "select id, environment, attempt, outcome, event_seq, event_hash from $schema.deployments where id = $1 for update",
+    "select id, environment, attempt, outcome, superseded, event_seq, event_hash from $schema.deployments where id = $1 for update",
     [id],
   );
   if (!row) throw deploymentUnknown(id);

@@ -2,10 +2,12 @@
 import type { Approval } from "../../domain/approval.ts";
 import type { ChainEnd } from "../../domain/audit.ts";
 import type { DeploymentEvent, NewEvent } from "../../domain/events.ts";
+import type { Superseded } from "../../domain/supersede.ts";
 import { type Ledger, peopleTopic } from "../../ports/ledger.ts";
-import { cancelEvent, chained, voteEvent, voteKey } from "./chain.ts";
+import { cancelEvent, chained, supersedeEvent, voteEvent, voteKey } from "./chain.ts";
 import type { LedgerDatabase, Queries } from "./database.ts";
 import { type DeploymentFacts, lockDeployment, lockEnvironment, takeCharge } from "./postgres-deployments.ts";
+import { deploymentUnknown } from "./refusals.ts";
 import { jsonText } from "./storable.ts";
 
 export const eventColumns = `deployment_id as "deploymentId", environment, seq, attempt, at_ms as "atMs", step, phase, key, title, tone,
@@ -96,7 +98,7 @@ async function insertEvent(
 
 type PeoplePart = Pick<
   Ledger,
-  "recordApproval" | "approvals" | "post" | "requestCancel" | "undeliveredMessages" | "markDelivered"
+  "recordApproval" | "approvals" | "post" | "requestCancel" | "supersede" | "undeliveredMessages" | "markDelivered"
 >;
 
 export function postgresPeople(db: LedgerDatabase): PeoplePart {
@@ -136,6 +138,7 @@ export function postgresPeople(db: LedgerDatabase): PeoplePart {
         await post(tx, id, peopleTopic, { kind: "cancel", by }, `${id}:cancel`);
       });
     },
+    supersede: (id, by) => db.transaction((tx) => supersede(tx, id, by)),
     undeliveredMessages: (id) =>
       db.rows(
         "select key, topic, message from $schema.messages where deployment_id = $1 and delivered_at_ms is null order by ordinal",
@@ -145,6 +148,24 @@ export function postgresPeople(db: LedgerDatabase): PeoplePart {
       await db.rows("update $schema.messages set delivered_at_ms = $schema.now_ms() where key = $1", [key]);
     },
   };
+}
+
+async function supersede(tx: Queries, id: string, by: Superseded): Promise<boolean> {
+  const [found] = await tx.rows<{ readonly environment: string }>(
+    "select environment from $schema.deployments where id = $1",
+    [id],
+  );
+  if (!found) throw deploymentUnknown(id);
+  // In this order everywhere: the environment first, so that nobody takes the lock meanwhile.
+  await lockEnvironment(tx, found.environment);
+  const row = await lockDeployment(tx, id);
+  if (row.superseded || row.outcome) return row.superseded?.by === by.by;
+  const holdsLock = await tx.rows("select 1 from $schema.locks where deployment_id = $1", [id]);
+  if (holdsLock.length > 0) return false;
+  await tx.rows("update $schema.deployments set superseded = $2 where id = $1", [id, jsonText(by)]);
+  await appendToDeployment(tx, supersedeEvent(id, row.environment, by), 0, row);
+  await post(tx, id, peopleTopic, { kind: "superseded", ...by }, `${id}:superseded`);
+  return true;
 }
 
 async function post(tx: Queries, id: string, topic: string, message: unknown, key: string): Promise<void> {

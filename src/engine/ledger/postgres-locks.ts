@@ -1,11 +1,13 @@
 /** The environment's lock and what it serves, in SQL. */
+import type { Attempt } from "../../domain/attempt.ts";
 import { asJson } from "../../domain/json.ts";
-import { type LockAsker, ruleOnLock } from "../../domain/lock.ts";
+import { type InQueue, type LockAsker, ruleOnLock, ruleOnTurn } from "../../domain/lock.ts";
 import type { Ledger, LockRow, ServingRow } from "../../ports/ledger.ts";
 import { lockEvent } from "./chain.ts";
 import type { LedgerDatabase, Queries } from "./database.ts";
 import { lockEnvironment, nextNumber, takeCharge } from "./postgres-deployments.ts";
 import { appendToEnvironment } from "./postgres-events.ts";
+import { answerTo } from "./refusals.ts";
 import { jsonText } from "./storable.ts";
 
 type LocksPart = Pick<Ledger, "acquireLock" | "acquireManualLock" | "releaseLock" | "forceUnlock" | "lock" | "locks">;
@@ -18,17 +20,16 @@ const live = `from $schema.locks l where kind = 'manual' or exists
 
 export function postgresLocks(db: LedgerDatabase): LocksPart {
   return {
-    acquireLock: (environment, attempt, heldBy) =>
+    acquireLock: (environment, attempt, heldBy, waits = false) =>
       db.transaction(async (tx) => {
         await lockEnvironment(tx, environment);
-        const { id, attempt: n } = await takeCharge(tx, attempt.deploymentId, attempt);
-        const { ruling, holder } = await rule(tx, environment, { kind: "deployment", deploymentId: id });
-        if (ruling === "busy") return { kind: "busy", holder: holder as LockRow };
-        if (ruling === "keep") return { kind: "acquired", attempt: { ...attempt, n } };
-        const fresh = await nextNumber(tx, environment);
-        await tx.rows("update $schema.deployments set attempt = $2 where id = $1", [id, fresh]);
-        await put(tx, [environment, id, fresh, heldBy, "deployment", ""]);
-        return { kind: "acquired", attempt: { ...attempt, n: fresh } };
+        const { id: deploymentId, superseded } = await takeCharge(tx, attempt.deploymentId, attempt);
+        const { ruling, holder } = await rule(tx, environment, { kind: "deployment", deploymentId });
+        const others = waits ? await joinQueue(tx, environment, deploymentId) : [];
+        const turn = ruleOnTurn(ruling, { deploymentId, superseded: superseded !== null }, others);
+        return turn.kind === "take"
+          ? { kind: "acquired", attempt: await take(tx, environment, attempt, heldBy) }
+          : answerTo(turn, attempt, holder, superseded);
       }),
 
     acquireManualLock: (environment, by, reason) =>
@@ -91,6 +92,29 @@ async function rule(tx: Queries, environment: string, asker: LockAsker) {
   if (!holder) return { ruling: ruleOnLock(undefined, asker), holder: undefined };
   const { holderEnded, ...row } = holder;
   return { ruling: ruleOnLock(holder, asker), holder: row };
+}
+
+async function take(tx: Queries, environment: string, attempt: Attempt, heldBy: string): Promise<Attempt> {
+  const { deploymentId: id } = attempt;
+  const n = await nextNumber(tx, environment);
+  await tx.rows("update $schema.deployments set attempt = $2, queued_at_ms = null where id = $1", [id, n]);
+  await put(tx, [environment, id, n, heldBy, "deployment", ""]);
+  return { ...attempt, n };
+}
+
+/** In the order in which they came. A process leads each of the others: one that waits for a dead one would wait for ever. */
+async function joinQueue(tx: Queries, environment: string, id: string): Promise<readonly InQueue[]> {
+  await tx.rows(
+    "update $schema.deployments set queued_at_ms = coalesce(queued_at_ms, $schema.now_ms()) where id = $1",
+    [id],
+  );
+  return tx.rows<InQueue>(
+    `select id as "deploymentId", kind from $schema.deployments
+     where environment = $1 and outcome is null and superseded is null and queued_at_ms is not null
+       and (id = $2 or (executor is not null and $schema.now_ms() - heartbeat_at_ms <= lease_ms))
+     order by queued_at_ms, ordinal`,
+    [environment, id],
+  );
 }
 
 const put = (tx: Queries, values: readonly unknown[]) =>

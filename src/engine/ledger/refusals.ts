@@ -1,5 +1,9 @@
 /** What the ledger refuses, in the same words from both stores. */
+import type { Attempt } from "../../domain/attempt.ts";
 import { SluiceError } from "../../domain/errors.ts";
+import type { LockTurn } from "../../domain/lock.ts";
+import type { Superseded } from "../../domain/supersede.ts";
+import type { LockAnswer, LockRow } from "../../ports/ledger.ts";
 
 export const staleAttempt = (deploymentId: string, n: number): SluiceError =>
   new SluiceError({
@@ -27,3 +31,15 @@ export const outcomeLatched = (deploymentId: string, written: string, wanted: st
     message: `${deploymentId} ended as "${written}"; it cannot end as "${wanted}" as well.`,
     hint: `This is a fault in Sluice. Please report it with: sluice logs ${deploymentId}`,
   });
+
+/** To one that did not take the lock now: it has it already, or hears why not. */
+export function answerTo(
+  turn: LockTurn,
+  attempt: Attempt,
+  holder: LockRow | undefined,
+  superseded: Superseded | null,
+): LockAnswer {
+  if (turn.kind === "queued") return turn;
+  if (turn.kind === "superseded") return { kind: "superseded", by: superseded as Superseded };
+  return turn.kind === "busy" ? { kind: "busy", holder: holder as LockRow } : { kind: "acquired", attempt };
+}

@@ -5,7 +5,7 @@
  */
 
 /** The number of migrations; recorded in `meta`. */
-export const ledgerVersion = 2;
+export const ledgerVersion = 3;
 
 /** `$schema` stands for the quoted schema. */
 export const migrations: readonly string[] = [
@@ -144,5 +144,9 @@ create trigger append_only before update or delete or truncate on $schema.approv
 alter table $schema.events enable always trigger append_only;
 alter table $schema.approvals enable always trigger append_only;
 create index on $schema.events (at_ms) where actor is not null;
+`,
+  // L1: who waits for the lock since when, and whose place a newer release took.
+  `
+alter table $schema.deployments add column if not exists queued_at_ms bigint, add column if not exists superseded jsonb;
 `,
 ];

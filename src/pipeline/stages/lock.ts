@@ -1,8 +1,12 @@
-/** L1 L3: one deployment per environment. The lock's fencing token is claimed at every target before anything changes. */
+/**
+ * L1 L3: one deployment per environment. The lock's fencing token is claimed at every target before anything changes. Whoever
+ * queues gets it in turn, and an older release never after a newer one.
+ */
 
 import type { Attempt } from "../../domain/attempt.ts";
 import { SluiceError } from "../../domain/errors.ts";
-import type { LockResult, LockRow } from "../../ports/ledger.ts";
+import { superseded, takesPlaceOf } from "../../domain/supersede.ts";
+import type { LockAnswer, LockResult, LockRow, ServingRow } from "../../ports/ledger.ts";
 import type { Parts } from "../parts.ts";
 import type { Stage, StageContext } from "../stage.ts";
 
@@ -51,22 +55,42 @@ async function acquire(intent: LockIntent, ctx: StageContext, startedAtMs: numbe
     const result = await ask(intent, ctx);
     if (result.kind === "acquired") return result.attempt;
     const waitedMs = clock.now() - startedAtMs;
-    if (intent.onBusy === "fail" || waitedMs >= intent.queueTimeoutMs) throw busy(intent.environment, result.holder);
-    const holder = describeHolder(result.holder);
-    if (holder !== told) await ctx.progress(`waiting for ${holder}`, { waitedMs });
-    told = holder;
+    if (intent.onBusy === "fail" || waitedMs >= intent.queueTimeoutMs) throw notInTime(intent.environment, result);
+    const first = describeFirst(result);
+    if (first !== told) await ctx.progress(`waiting for ${first}`, { waitedMs });
+    told = first;
     await clock.sleep(Math.min(1000, intent.queueTimeoutMs - waitedMs), ctx.signal);
   }
 }
 
-async function ask({ environment, heldBy }: LockIntent, ctx: StageContext): Promise<LockResult> {
-  let result: LockResult | undefined;
+async function ask({ environment, heldBy, onBusy }: LockIntent, ctx: StageContext): Promise<LockResult | NotYet> {
+  let result: LockAnswer | undefined;
   await ctx.changeAttempt(async () => {
-    result = await ctx.parts.ledger.acquireLock(environment, ctx.attempt, heldBy);
-    return result.kind === "acquired" ? result.attempt : undefined;
+    const answer = await ctx.parts.ledger.acquireLock(environment, ctx.attempt, heldBy, onBusy === "queue");
+    result = answer;
+    return answer.kind === "acquired" ? answer.attempt : undefined;
   });
-  return result as LockResult;
+  const answer = result as LockAnswer;
+  if (answer.kind === "superseded") throw superseded(ctx.deploymentId, environment, answer.by);
+  return answer;
 }
+
+type NotYet = Extract<LockAnswer, { readonly kind: "busy" | "queued" }>;
+
+const describeFirst = (answer: NotYet): string =>
+  answer.kind === "busy" ? describeHolder(answer.holder) : `deployment ${answer.behind}, which queued before`;
+
+const notInTime = (environment: string, answer: NotYet): SluiceError =>
+  answer.kind === "busy" ? busy(environment, answer.holder) : behindOthers(environment, answer.behind);
+
+const behindOthers = (environment: string, id: string): SluiceError =>
+  new SluiceError({
+    code: "LOCK_HELD",
+    remedy: "operator",
+    at: "stages.lock",
+    message: `The lock of ${environment} was free, but deployment ${id} queued for it before.`,
+    hint: `Follow it: sluice logs ${id} --follow · end it: sluice cancel ${id} --reason "…"`,
+  });
 
 export const describeHolder = (holder: LockRow): string =>
   holder.kind === "manual"
@@ -91,6 +115,7 @@ async function refuseOutdatedPlan(intent: LockIntent, ctx: StageContext): Promis
   const serving = await ctx.parts.ledger.serving(intent.environment);
   const now = serving?.deploymentId ?? null;
   if (now === intent.replaces) return;
+  await refuseToDeployLast(serving, ctx);
   throw new SluiceError({
     code: "PLAN_REFUSED",
     remedy: "operator",
@@ -98,4 +123,16 @@ async function refuseOutdatedPlan(intent: LockIntent, ctx: StageContext): Promis
     message: `The plan replaces ${intent.replaces ?? "nothing"}, but ${intent.environment} now serves ${now ?? "nothing"}.`,
     hint: `Nothing was touched. Plan again: sluice deploy ${intent.environment} <version>`,
   });
+}
+
+/**
+ * Whoever is superseded is told so before it takes the lock, unless it held the lock then and lost it since (unlocked by hand,
+ * and taken over later).
+ */
+async function refuseToDeployLast(serving: ServingRow | undefined, ctx: StageContext): Promise<void> {
+  const { ledger, settings } = ctx.parts;
+  const own = await ledger.deployment(ctx.deploymentId);
+  const later = serving && (await ledger.deployment(serving.deploymentId));
+  if (!own || !later || later.createdAtMs <= own.createdAtMs || !takesPlaceOf(later, own)) return;
+  throw superseded(own.id, settings.environment, { by: later.id, version: later.version });
 }
