@@ -2,7 +2,6 @@
  * The composition root: settings to parts. The only place that knows every adapter; kinds are tables, so that an unknown one
  * is a type error here and a fault of the configuration there, never a fallback.
  */
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { commandBuilder } from "../adapters/command/builder.ts";
 import { commandCiGate } from "../adapters/command/ci-gate.ts";
@@ -26,6 +25,7 @@ import type { Ledger } from "../ports/ledger.ts";
 import type { Router } from "../ports/router.ts";
 import { checkpointsFor } from "./checkpoints.ts";
 import { checksFor } from "./checks.ts";
+import { hashOf, sha256Of } from "./hashing.ts";
 import { notifiersFor } from "./notifiers.ts";
 import { readText } from "./project.ts";
 import { proofFaultFor } from "./proof.ts";
@@ -67,7 +67,7 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
     checkpoints: checkpointsFor(settings),
     runFolder: (id) => runFolder({ folder: join(settings.records.folder, id), redactor: redact }),
     proofFault: proofFaultFor(settings),
-    sha256: (text) => createHash("sha256").update(text).digest("hex"),
+    sha256: sha256Of,
     hashOf,
     treesFolder: join(stateFolder, "trees"),
   };
@@ -115,6 +115,7 @@ function lazily(name: string, make: () => Database): Database {
     dump: async (signal) => database().dump(signal),
     readBack: async (...args) => database().readBack(...args),
     restore: async (...args) => database().restore(...args),
+    rehearse: async (...args) => database().rehearse(...args),
     restoreCommands: (...args) => database().restoreCommands(...args),
   };
 }
@@ -158,14 +159,4 @@ function routersFor(settings: EnvironmentSettings, clock: Clock): ReadonlyMap<st
       routerWhenUsed({ stateFolder: settings.router.state, route: `${settings.environment}/${name}`, ...route, clock }),
     ]),
   );
-}
-
-async function hashOf(bytes: AsyncIterable<Uint8Array>): Promise<{ sha256: string; sizeBytes: number }> {
-  const hash = createHash("sha256");
-  let sizeBytes = 0;
-  for await (const chunk of bytes) {
-    hash.update(chunk);
-    sizeBytes += chunk.byteLength;
-  }
-  return { sha256: hash.digest("hex"), sizeBytes };
 }

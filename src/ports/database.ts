@@ -29,6 +29,11 @@ export interface Database {
   readBack(format: string, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
   /** Restores into `into` (a database name or file), which must not exist yet. Never into the live one (data-safety.md, 7). */
   restore(format: string, bytes: AsyncIterable<Uint8Array>, into: string, signal: AbortSignal): Promise<DatabaseFacts>;
+  /**
+   * Restores into a scratch place of its own, which is gone afterwards, and returns what it held (B3). Throws
+   * BACKUP_UNVERIFIED where that cannot be done: a backup that cannot be restored is none.
+   */
+  rehearse(format: string, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<DatabaseFacts>;
   /** The commands, for a person, that restore the stored file without Sluice. */
   restoreCommands(format: string, storedAt: string, into: string): readonly string[];
 }

@@ -94,6 +94,21 @@ export function databaseContract(name: string, newWorld: () => Promise<DatabaseW
       expect(await codeOf(database.readBack("tar", from(bytes), untilTheEnd()))).toBe("BACKUP_UNVERIFIED");
     });
 
+    inWorld(
+      "B3 a rehearsed restore holds what was dumped, and a damaged dump fails it",
+      async ({ database, insertRow }) => {
+        const { format, bytes } = await wholeDump(database);
+        const dumped = await database.facts(untilTheEnd());
+        await insertRow();
+
+        const rehearsed = await database.rehearse(format, from(bytes), untilTheEnd());
+
+        expect(rehearsed.tables).toEqual(dumped.tables);
+        const cut = bytes.subarray(0, bytes.length >> 1);
+        expect(await codeOf(database.rehearse(format, from(cut), untilTheEnd()))).toBe("BACKUP_UNVERIFIED");
+      },
+    );
+
     inWorld("B7 never restores into what exists, least of all into the live database", async (world) => {
       const { database, livePlace, factsAt } = world;
       const { format, bytes } = await wholeDump(database);

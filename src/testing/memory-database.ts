@@ -12,7 +12,7 @@ export interface MemoryDatabaseOptions {
   readonly name?: string;
   readonly tables?: Readonly<Record<string, number>>;
   /** Called at the beginning of every operation and, as "dump.bytes", while bytes are read; what it throws is its failure. */
-  readonly fault?: (operation: "facts" | "dump" | "dump.bytes" | "readBack" | "restore") => void;
+  readonly fault?: (operation: "facts" | "dump" | "dump.bytes" | "readBack" | "restore" | "rehearse") => void;
 }
 
 export interface MemoryDatabase extends Database {
@@ -64,6 +64,12 @@ export function memoryDatabase(options: MemoryDatabaseOptions = {}): MemoryDatab
       if (tables === undefined) throw unreadable(name, "RESTORE_FAILED");
       databases.set(into, new Map(tables));
       return factsOf(databases, into);
+    },
+    async rehearse(_format, bytes, signal) {
+      begin("rehearse", signal);
+      const tables = decoded(await collected(bytes, signal));
+      if (tables === undefined) throw unreadable(name, "BACKUP_UNVERIFIED");
+      return factsOf(new Map([[name, new Map(tables)]]), name);
     },
     restoreCommands: (_format, storedAt, into) => [`restore ${storedAt} ${into}`],
   };

@@ -51,6 +51,32 @@ describe("B8 a backup that fails", () => {
   });
 });
 
+describe("B3 B8 the policy verified", () => {
+  test("restores every backup and counts its rows before anything changes", async () => {
+    const world = inFresh({ settings: { backup: { policy: "verified" } } });
+
+    const { outcome, record } = await world.deploy("v1.0.0");
+
+    expect(outcome).toBe("succeeded");
+    expect(record.backups).toMatchObject([{ database: "main", level: "restored" }]);
+  });
+
+  test("a backup that cannot be restored stops the deployment", async () => {
+    const world = inFresh({
+      settings: { backup: { policy: "verified" } },
+      databaseFault: (operation) => {
+        if (operation === "rehearse") throw new Error("no space for a scratch database");
+      },
+    });
+
+    const { outcome, failure } = await world.deploy("v1.0.0");
+
+    expect(outcome).toBe("failed");
+    expect(failure?.message).toContain("no space for a scratch database");
+    expect(world.applied).toEqual([]);
+  });
+});
+
 test("B3 a backup that reads back differently is no backup", async () => {
   const world = inFresh({ spoilBackup: (bytes) => bytes.map((byte, at) => (at === 70 ? byte ^ 1 : byte)) });
 

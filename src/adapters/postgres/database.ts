@@ -4,7 +4,7 @@ import type { Database } from "../../ports/database.ts";
 import { readConnection } from "./connection.ts";
 import { dumpDatabase } from "./dump.ts";
 import { factsOf } from "./facts.ts";
-import { readBackDump, restoreCommandsOf, restoreDump } from "./restore.ts";
+import { readBackDump, rehearseRestore, restoreCommandsOf, restoreDump } from "./restore.ts";
 
 export interface PostgresDatabaseOptions {
   readonly name: string;
@@ -27,6 +27,7 @@ export function postgresDatabase(options: PostgresDatabaseOptions): Database {
     dump: (signal) => dumpDatabase(connection, dumping, signal),
     readBack: (format, bytes, signal) => readBackDump(connection, options.binFolder, format, bytes, signal),
     restore: (format, bytes, into, signal) => restoreDump(connection, dumping, format, bytes, into, signal),
+    rehearse: (format, bytes, signal) => rehearseRestore(connection, dumping, format, bytes, signal),
     restoreCommands: (_format, storedAt, into) => restoreCommandsOf(connection, storedAt, into),
   };
 }

@@ -3,6 +3,7 @@
  * file (real-parts.md, trap 1), so reading means decoding every block. A restore never touches a database that is there:
  * the copied recipe "restores" into the live one, with 59 errors, nothing repaired and a table doubled.
  */
+import { randomBytes } from "node:crypto";
 import { devNull } from "node:os";
 import { Readable } from "node:stream";
 import { SluiceError } from "../../domain/errors.ts";
@@ -62,6 +63,36 @@ export async function restoreDump(
     return await factsOf(connection, into, options, signal);
   } catch (error) {
     throw await withoutHalfMade(connection, into, error);
+  }
+}
+
+/** B3: into a scratch database of the same server, whose name nobody else uses, and which is dropped whatever happens. */
+export async function rehearseRestore(
+  connection: Connection,
+  options: DumpOptions,
+  format: string,
+  bytes: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<DatabaseFacts> {
+  const scratch = `sluice_rehearsal_${randomBytes(6).toString("hex")}`;
+  try {
+    const facts = await restoreDump(connection, options, format, bytes, scratch, signal);
+    await dropDatabase(connection, scratch);
+    return facts;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof SluiceError) || error.failure.code !== "RESTORE_FAILED") throw error;
+    throw new SluiceError({ ...error.failure, code: "BACKUP_UNVERIFIED", cause: error });
+  }
+}
+
+async function dropDatabase(connection: Connection, name: string): Promise<void> {
+  const session = await openSession(connection, connection.database, AbortSignal.timeout(30_000));
+  try {
+    await session.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name]);
+    await session.query(`DROP DATABASE IF EXISTS "${name}"`);
+  } finally {
+    await session.end();
   }
 }
 
@@ -183,13 +214,7 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
  */
 async function withoutHalfMade(connection: Connection, into: string, error: unknown): Promise<unknown> {
   try {
-    const session = await openSession(connection, connection.database, AbortSignal.timeout(30_000));
-    try {
-      await session.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [into]);
-      await session.query(`DROP DATABASE IF EXISTS "${into}"`);
-    } finally {
-      await session.end();
-    }
+    await dropDatabase(connection, into);
     return error;
   } catch (dropError) {
     const left = `${wordsOf(error)}; the half-restored database is still there, because dropping it failed: ${wordsOf(dropError)}`;

@@ -44,6 +44,7 @@ export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
     dump: (signal) => dump(place, signal),
     readBack: (format, bytes, signal) => readBack(place, format, bytes, signal),
     restore: (format, bytes, into, signal) => restore(place, format, bytes, resolve(into), signal),
+    rehearse: (format, bytes, signal) => rehearse(place, format, bytes, signal),
     restoreCommands: (_format, storedAt, into) => restoreCommands(storedAt, into),
   };
 }
@@ -142,6 +143,23 @@ async function restore(
     });
     await syncFile(dirname(into));
     return { ...facts, name: basename(into) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** B3: restored into a folder that is gone afterwards. */
+async function rehearse(
+  place: Place,
+  format: string,
+  bytes: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<DatabaseFacts> {
+  requireFormat(place, format);
+  const folder = await mkdtemp(join(place.temporaryFolder, "sluice-rehearsal-"));
+  const failed = (reason: string) => failure(place, "BACKUP_UNVERIFIED", "The backup could not be restored", reason);
+  try {
+    return await unpackAndCheck(bytes, join(folder, "restored.sqlite"), failed, signal);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

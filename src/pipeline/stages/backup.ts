@@ -7,7 +7,7 @@ import { humanBytes, humanDuration } from "../../domain/duration.ts";
 import { failureOf, SluiceError } from "../../domain/errors.ts";
 import type { BackupPolicy } from "../../domain/settings.ts";
 import type { StoredObject } from "../../ports/backup-store.ts";
-import type { Database } from "../../ports/database.ts";
+import type { Database, Dump } from "../../ports/database.ts";
 import type { Parts } from "../parts.ts";
 import type { Stage } from "../stage.ts";
 
@@ -27,7 +27,7 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
       ? []
       : settings.databases.map(
           ({ name, kind }) =>
-            `full ${kind} dump of ${name} to ${settings.backup.folder}, checksum re-read and decoded to its end`,
+            `full ${kind} dump of ${name} to ${settings.backup.folder}, checksum re-read, ${settings.backup.policy === "verified" ? "restored into a scratch place and counted" : "decoded to its end"}`,
         ),
   expectedMs: ({ settings }) => (settings.backup.policy === "none" ? 0 : 3_000 * settings.databases.length),
   prepare: (intent) => intent,
@@ -61,7 +61,7 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
           .join("; "),
 };
 
-/** One database, proven as far as `readable`. */
+/** One database, proven as far as `readable`, or with the policy `verified` as far as `restored`. */
 export async function backUp(
   parts: Parts,
   database: Database,
@@ -76,6 +76,7 @@ export async function backUp(
   const stored = await backups.put(key, dump.bytes, signal);
   await reRead(parts, key, stored, signal);
   await database.readBack(dump.format, backups.get(key, signal), signal);
+  const level = intent.policy === "verified" ? await rehearse(parts, database, dump, key, signal) : "readable";
   const manifest: BackupManifest = {
     id,
     environment: intent.environment,
@@ -90,7 +91,7 @@ export async function backUp(
     sha256: stored.sha256,
     source: { kind: dump.facts.kind, name: dump.facts.name, serverVersion: dump.facts.serverVersion },
     tables: dump.facts.tables,
-    level: "readable",
+    level,
     restoreCommands: database.restoreCommands(dump.format, stored.location, `${database.name}_restored`),
   };
   await backups.putManifest(manifest, signal);
@@ -107,6 +108,30 @@ function nameOf(template: string, database: string, intent: BackupIntent): strin
     .replaceAll("{database}", database)
     .replaceAll("{time}", time)
     .replaceAll("{deployment}", intent.deploymentId ?? "manual");
+}
+
+/** B3 B8: restored into a scratch place, where every table must have the rows that it had when the dump was taken. */
+async function rehearse(
+  parts: Parts,
+  database: Database,
+  dump: Dump,
+  key: string,
+  signal: AbortSignal,
+): Promise<"restored"> {
+  const restored = await database.rehearse(dump.format, parts.backups.get(key, signal), signal);
+  const rows = new Map(restored.tables.map((table) => [table.name, table.rows]));
+  const differing = dump.facts.tables.filter((table) => rows.get(table.name) !== table.rows);
+  if (differing.length === 0 && restored.tables.length === dump.facts.tables.length) return "restored";
+  const named = differing.map(
+    (table) => `${table.name} has ${rows.get(table.name) ?? "no"} rows instead of ${table.rows}`,
+  );
+  throw new SluiceError({
+    code: "BACKUP_UNVERIFIED",
+    remedy: "operator",
+    at: "stages.backup",
+    message: `Restored from its backup, ${database.name} is not what was dumped: ${named.join(", ") || "it has other tables"}.`,
+    hint: `Nothing was deployed. Take a new one: sluice backup create ${parts.settings.environment}`,
+  });
 }
 
 /** Lie 1: "the backup is fine". What lies in the store is read again and hashed; what was sent does not count. */
