@@ -95,6 +95,21 @@ test("L2 the old holder can no longer act once another process has taken over", 
   expect(world.acts.slice(before).filter(({ executorId }) => executorId === old)).toEqual([]);
 });
 
+test("L3 unlocked by hand while nobody ran it, a resumed deployment does nothing more, not even its undo", async () => {
+  const world = await inServingWorld({ releases: { "v1.0.0": {}, "v1.1.0": {} } });
+  const id = await world.begin("v1.1.0");
+  await world.untilTold(id, /^50 % on/);
+  world.crash(id);
+  await world.ledger.forceUnlock("production", "kim", "its machine is gone");
+  const before = world.at().shifts.length;
+
+  world.takeOver(id);
+  const { outcome, failure } = await world.ended(id);
+
+  expect({ outcome, code: failure?.code }).toEqual({ outcome: "failed", code: "LOCK_LOST" });
+  expect(world.at().shifts.length).toBe(before);
+});
+
 test("L3 unlocked by hand, the deployment that held it stops acting", async () => {
   const { world } = await busy();
 
