@@ -16,13 +16,9 @@ import type { Clock } from "../ports/clock.ts";
 import type { Flow, FlowEngine } from "../ports/flow.ts";
 import type { DeploymentRow, Ledger } from "../ports/ledger.ts";
 
-export const deploymentFlow = "deployment";
+export { applicationVersion } from "./other-versions.ts";
 
-/**
- * The journal's format: the names and order of the pipeline's steps. Raise it when they change; deployments under way in
- * another format are named at start and go on with the version that began them.
- */
-export const applicationVersion = "2";
+export const deploymentFlow = "deployment";
 
 /** What a deployment's row holds besides its columns. */
 export interface DeploymentInput {

@@ -6,8 +6,9 @@ import { deliverNotifications } from "../pipeline/outbox.ts";
 import type { DeploymentRow } from "../ports/ledger.ts";
 import { quarantineBroken } from "./broken-flow.ts";
 import { machineClock } from "./clock.ts";
-import { applicationVersion, deploymentFlow, type Executor, inputOf, registerFlows } from "./flows.ts";
-import { openState, type StateLocation } from "./state.ts";
+import { deploymentFlow, type Executor, inputOf, registerFlows } from "./flows.ts";
+import { applicationVersion, begunByOtherVersion, isOtherVersions } from "./other-versions.ts";
+import { openState, type State, type StateLocation } from "./state.ts";
 import { wire } from "./wire.ts";
 
 export interface WorkerOptions extends StateLocation {
@@ -24,9 +25,10 @@ export const thisExecutor = (): Executor => ({
   pid: process.pid,
 });
 
-/** Resolves when the deployment has ended here; rejects with FlowLost when another process took it over. */
+/** Resolves when the deployment has ended here; rejects with FlowLost when another process took it over, OTHER_VERSION where it is not ours. */
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const state = await openState(options);
+  await refuseOtherVersions(state, options.deploymentId);
   const executor = thisExecutor();
   const engine = dbosFlowEngine({ url: state.url, executorId: executor.id, applicationVersion });
   const partsOf = (row: DeploymentRow) =>
@@ -57,6 +59,14 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     await engine.shutdown();
     await state.close();
   }
+}
+
+/** Before the engine is launched: nothing is written for a deployment that is not ours to run. */
+async function refuseOtherVersions(state: State, deploymentId: string): Promise<void> {
+  const row = await state.ledger.deployment(deploymentId);
+  if (row === undefined || !isOtherVersions(row)) return;
+  await state.close();
+  throw begunByOtherVersion(row);
 }
 
 async function flush(parts: Parameters<typeof deliverNotifications>[0], deploymentId: string): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import { machineClock } from "../app/clock.ts";
 import type { DeploymentRow, Ledger } from "../app/model.ts";
+import { begunByOtherVersion, isOtherVersions } from "../app/other-versions.ts";
 import { settingsOf } from "../app/settings-of.ts";
 import { isAbandoned, startWorker } from "../app/start-worker.ts";
 import { type Failure, SluiceError } from "../domain/errors.ts";
@@ -119,6 +120,7 @@ const isTime = ({ revived, revivedAtMs }: Following, { executor }: DeploymentRow
 
 function revive(following: Following, row: DeploymentRow): void {
   const { session, story } = following;
+  if (isOtherVersions(row)) throw begunByOtherVersion(row);
   following.revived = true;
   following.revivedAtMs = machineClock.now();
   story.close();

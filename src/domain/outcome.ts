@@ -70,6 +70,7 @@ const outcomeByError: Readonly<Partial<Record<ErrorCode, Outcome>>> = {
   APPROVAL_EXPIRED: "expired",
   SUPERSEDED: "superseded",
   ROLLOUT_UNDECIDED: "undecided",
+  LOCK_LOST: "rollback-failed",
 };
 
 function outcomeByReach({ code }: Failure, { touched, trafficMoved }: Ending): Outcome {
@@ -98,6 +99,7 @@ const exitCodeByError: Readonly<Partial<Record<ErrorCode, number>>> = {
   DEPLOYMENT_UNKNOWN: exitCodes.usage,
   BACKUP_UNKNOWN: exitCodes.usage,
   LEDGER_NEWER: exitCodes.usage,
+  OTHER_VERSION: exitCodes.usage,
   REF_INVALID: exitCodes.usage,
   APPROVAL_INVALID: exitCodes.refused,
   LOCK_HELD: exitCodes.lockHeld,

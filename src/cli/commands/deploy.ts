@@ -1,6 +1,7 @@
 /** `sluice deploy <environment> <version>`: resolves the release, writes the deployment down, starts its worker, follows it. */
-import { applicationVersion, type DeploymentInput } from "../../app/flows.ts";
+import type { DeploymentInput } from "../../app/flows.ts";
 import type { DeploymentRow } from "../../app/model.ts";
+import { applicationVersion } from "../../app/other-versions.ts";
 import { releaseFor } from "../../app/release-for.ts";
 import { startWorker } from "../../app/start-worker.ts";
 import { runWorker } from "../../app/worker.ts";
@@ -9,6 +10,7 @@ import { asJson } from "../../domain/json.ts";
 import type { EnvironmentSettings } from "../../domain/settings.ts";
 import { follow } from "../follow.ts";
 import type { Session } from "../session.ts";
+import { tellOtherVersions } from "../tell-other-versions.ts";
 import { wholeNumber } from "../usage.ts";
 
 export interface BeginOptions {
@@ -60,6 +62,8 @@ export async function createRow(
   },
 ): Promise<DeploymentRow> {
   const { ledger } = await session.state();
+  const otherVersions = await tellOtherVersions(session);
+  if (otherVersions.length > 0) session.output.event({ type: "other-versions", otherVersions }, undefined);
   const nowMs = await ledger.now();
   return ledger.createDeployment({
     id: deploymentIdFor(nowMs, what.commit),

@@ -1,11 +1,12 @@
 /** Continues what a dead process left: one deployment, or all that nobody runs any more. */
 import { machineClock } from "../../app/clock.ts";
-import { applicationVersion } from "../../app/flows.ts";
 import type { DeploymentRow } from "../../app/model.ts";
+import { begunByOtherVersion, isOtherVersions } from "../../app/other-versions.ts";
 import { isAbandoned, startWorker } from "../../app/start-worker.ts";
 import { deploymentOf } from "../find.ts";
 import { follow } from "../follow.ts";
 import type { Session } from "../session.ts";
+import { tellOtherVersions } from "../tell-other-versions.ts";
 
 /** A lease ends by itself; longer than any sensible one, somebody really is running it. */
 const leaseWaitMs = 15_000;
@@ -16,18 +17,21 @@ export async function resumeCommand(
   options: { readonly wait?: boolean; readonly detach?: boolean; readonly dryRun?: boolean },
 ): Promise<number> {
   const rows = id === undefined ? await unfinished(session) : [await deploymentOf(session, id)];
-  const open = rows.filter((row) => row.state !== "ended");
+  const otherVersions = await tellOtherVersions(session);
   const [named] = rows;
+  if (id !== undefined && named && named.state !== "ended" && isOtherVersions(named)) throw begunByOtherVersion(named);
+  const open = rows.filter((row) => row.state !== "ended" && !isOtherVersions(row));
   // Whether it ended a moment before or a moment after this was typed, the answer is the same.
   if (open.length === 0 && id !== undefined && named) return follow(session, named.id, { wait: false, revive: false });
   if (open.length === 0) {
-    session.output.result({ resumed: [] }, "nothing is unfinished");
+    const words = otherVersions.length > 0 ? "nothing that this version could resume" : "nothing is unfinished";
+    session.output.result({ resumed: [], otherVersions }, words);
     session.output.next("sluice status");
     return 0;
   }
   if (options.dryRun) {
     session.output.result(
-      { wouldResume: open.map((row) => row.id) },
+      { wouldResume: open.map((row) => row.id), otherVersions },
       open.map((row) => `would resume ${row.id} (${row.version} to ${row.environment})`).join("\n"),
     );
     return 0;
@@ -53,12 +57,6 @@ async function unfinished(session: Session): Promise<readonly DeploymentRow[]> {
 }
 
 async function resumeOne(session: Session, row: DeploymentRow): Promise<void> {
-  if (row.applicationVersion !== applicationVersion) {
-    session.output.progress(
-      `${row.id} was begun by another version of Sluice (journal ${row.applicationVersion}, this is ${applicationVersion}): resume it with that one.`,
-    );
-    return;
-  }
   if (!(await nobodyRuns(session, row.id))) {
     session.output.progress(
       `${row.id} is run by process ${row.executor?.pid} on ${row.executor?.host}; nothing to resume.`,

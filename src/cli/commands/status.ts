@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { environmentNames } from "../../app/environment-names.ts";
 import type { DeploymentRow, Ledger } from "../../app/model.ts";
+import { otherVersionsUnderWay } from "../../app/other-versions.ts";
 import { settingsOf } from "../../app/settings-of.ts";
 import { isAbandoned } from "../../app/start-worker.ts";
 import type { Failure } from "../../domain/errors.ts";
@@ -16,9 +17,10 @@ import {
   nextFor,
 } from "../render/status-text.ts";
 import type { Session } from "../session.ts";
+import { tellOtherVersions } from "../tell-other-versions.ts";
 
 interface Snapshot {
-  readonly value: unknown;
+  readonly value: object;
   readonly text: string;
   readonly next: string;
   /** Nothing more will change by itself. */
@@ -33,6 +35,7 @@ export async function statusCommand(
   options: { readonly watch?: boolean },
 ): Promise<number> {
   const { output } = session;
+  await tellOtherVersions(session);
   if (!options.watch) {
     const { value, text, next } = await look(session, words);
     output.result(value, text);
@@ -82,7 +85,11 @@ function changesOf(output: Output): Show {
 
 async function look(session: Session, words: string | undefined): Promise<Snapshot> {
   const state = await session.knownState();
-  return words === undefined ? overview(session, state?.ledger) : oneOf(session, state?.ledger, words);
+  const snapshot = await (words === undefined
+    ? overview(session, state?.ledger)
+    : oneOf(session, state?.ledger, words));
+  const otherVersions = state ? await otherVersionsUnderWay(state.ledger) : [];
+  return { ...snapshot, value: { ...snapshot.value, otherVersions } };
 }
 
 async function overview(session: Session, ledger: Ledger | undefined): Promise<Snapshot> {
