@@ -2,6 +2,7 @@
 import type { Attempt } from "../domain/attempt.ts";
 import { SluiceError } from "../domain/errors.ts";
 import { FlowLost } from "../ports/flow.ts";
+import type { LockRow } from "../ports/ledger.ts";
 
 export class Charge {
   readonly #deploymentId: string;
@@ -10,6 +11,7 @@ export class Charge {
   #attempt: Attempt;
   #change: Promise<void> = Promise.resolve();
   #deaf = false;
+  #locked = false;
 
   constructor(deploymentId: string, attempt: Attempt) {
     this.#deploymentId = deploymentId;
@@ -49,6 +51,23 @@ export class Charge {
         hint: `See what was undone: sluice status ${this.#deploymentId}`,
       }),
     );
+  }
+
+  /** The lock stage has ended well, in this run or in the journal: from here on nothing is done without the lock. */
+  needsLock(): void {
+    this.#locked = true;
+  }
+
+  /** @param holder of the environment's lock, as the ledger says now. Throws LOCK_LOST where it should be ours and is not. */
+  requireLock(environment: string, holder: LockRow | undefined): void {
+    if (!this.#locked || holder?.deploymentId === this.#deploymentId) return;
+    throw new SluiceError({
+      code: "LOCK_LOST",
+      remedy: "operator",
+      at: "pipeline.lock",
+      message: `The lock of ${environment} was taken from this deployment by hand${holder ? `; ${holder.heldBy} holds it now` : ""}. What it had begun was left as it was.`,
+      hint: `A person must look: the next deployment stops what is left without traffic. See what serves: sluice status ${environment}`,
+    });
   }
 
   /** From here on a cancel changes nothing any more: what happens now, the undo or the end, has to happen. */

@@ -28,7 +28,6 @@ import { saveConfiguration } from "./stages/save-configuration.ts";
 import { smoke } from "./stages/smoke.ts";
 import { type Started, startCandidate } from "./stages/start-candidate.ts";
 import { type ReleaseRequest, validateRelease } from "./stages/validate-release.ts";
-import { requireLock } from "./still-locked.ts";
 import { supersedeOlder } from "./supersede.ts";
 
 export interface DeployRequest extends ReleaseRequest {
@@ -56,7 +55,6 @@ export async function deploy(run: Run, request: DeployRequest): Promise<void> {
     onBusy: settings.lock.onBusy,
     queueTimeoutMs: settings.lock.queueTimeoutMs,
   });
-  await requireLock(run);
   await run.do(saveConfiguration, { serving });
   await run.do(backup, {
     environment: settings.environment,

@@ -12,7 +12,6 @@ import type { Run } from "./run.ts";
 import type { Stage } from "./stage.ts";
 import { lock } from "./stages/lock.ts";
 import { saveConfiguration } from "./stages/save-configuration.ts";
-import { requireLock } from "./still-locked.ts";
 
 export interface RollbackRequest {
   readonly reason: string;
@@ -37,7 +36,6 @@ export async function rollBack(run: Run, request: RollbackRequest): Promise<void
     onBusy: settings.lock.onBusy,
     queueTimeoutMs: settings.lock.queueTimeoutMs,
   });
-  await requireLock(run);
   await run.do(saveConfiguration, { serving: from });
   // At once: a way back must not be walked in steps (hosts-and-routers.md, pain 17).
   await shiftTraffic(run, to.version, to.components, from, [{ percent: 100, bakeMs: 0 }]);

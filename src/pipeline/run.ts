@@ -220,6 +220,7 @@ export class Run {
           (output) => stage.summary(output, intent),
         );
     return running.then((output) => {
+      if (stage.touches === "lock") this.charge.needsLock();
       this.#outputs.set(stage.name, [...(this.#outputs.get(stage.name) ?? []), output]);
       return output;
     });
@@ -285,7 +286,7 @@ export class Run {
         return;
       } catch (thrown) {
         const failure = this.#translate(thrown, `undo ${stage.name}`);
-        if (clock.now() + waitMs > givesUpAtMs) throw new SluiceError(failure);
+        if (failure.code === "LOCK_LOST" || clock.now() + waitMs > givesUpAtMs) throw new SluiceError(failure);
         await ctx.progress(`could not undo ${stage.name} yet: ${failure.message}`, {}, "warn");
         await clock.sleep(waitMs, ctx.signal);
       }

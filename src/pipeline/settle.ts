@@ -26,8 +26,9 @@ export interface Ended {
 
 export async function settle(run: Run, story: () => Promise<void>): Promise<Ended> {
   const failure = await failureFrom(story);
-  const undoFailures = failure ? await undo(run, failure) : [];
-  const verified = failure && trafficMoved(run) ? await verifyStable(run) : undefined;
+  const mayAct = failure?.code !== "LOCK_LOST";
+  const undoFailures = failure && mayAct ? await undo(run, failure) : [];
+  const verified = failure && mayAct && trafficMoved(run) ? await verifyStable(run) : undefined;
   const outcome = outcomeOf({
     failure,
     undoFailed: undoFailures.length > 0 || verified !== undefined,

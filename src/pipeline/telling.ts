@@ -19,7 +19,7 @@ export interface Telling {
   readonly guard: () => Promise<void>;
 }
 
-export function openTelling(parts: Parts, row: DeploymentRow, charge: Pick<Charge, "attempt" | "lost">): Telling {
+export function openTelling(parts: Parts, row: DeploymentRow, charge: Pick<Charge, "attempt" | "lost" | "requireLock">): Telling {
   const { ledger, clock, redactor, settings } = parts;
   return {
     async append(event) {
@@ -49,6 +49,8 @@ export function openTelling(parts: Parts, row: DeploymentRow, charge: Pick<Charg
     async guard() {
       charge.lost.throwIfAborted();
       await ledger.assertInCharge(charge.attempt);
+      // Released by hand while nobody ran it: somebody else may be at work, whatever the journal says of our lock.
+      charge.requireLock(row.environment, await ledger.lock(row.environment));
     },
   };
 }

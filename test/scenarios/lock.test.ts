@@ -106,7 +106,7 @@ test("L3 unlocked by hand while nobody ran it, a resumed deployment does nothing
   world.takeOver(id);
   const { outcome, failure } = await world.ended(id);
 
-  expect({ outcome, code: failure?.code }).toEqual({ outcome: "failed", code: "LOCK_LOST" });
+  expect({ outcome, code: failure?.code }).toEqual({ outcome: "rollback-failed", code: "LOCK_LOST" });
   expect(world.at().shifts.length).toBe(before);
 });
 
