@@ -17,7 +17,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   engine: ["domain", "ports"],
   adapters: ["domain", "ports"],
   testing: ["domain", "ports"],
-  app: ["domain", "ports", "config", "pipeline", "engine", "adapters"],
+  app: ["domain", "ports", "config", "pipeline", "engine", "adapters", "testing"],
   cli: ["app", "config", "domain", "ports", "pipeline"],
   server: ["app", "domain"],
 };

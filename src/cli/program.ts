@@ -9,6 +9,7 @@ import type { Bind } from "./register/bind.ts";
 import { registerDeployments } from "./register/deployments.ts";
 import { registerEnvironments } from "./register/environments.ts";
 import { registerLayers } from "./register/layers.ts";
+import { registerSimulation } from "./register/simulation.ts";
 import { type GlobalOptions, openSession, type Session } from "./session.ts";
 
 /** Reads the words, runs the command, returns its exit code. Tells every failure itself and never rejects. */
@@ -62,6 +63,7 @@ export function programWith(bind: Bind): Command {
     .configureOutput({ writeErr: () => undefined });
   registerDeployments(program, bind);
   registerEnvironments(program, bind);
+  registerSimulation(program, bind);
   registerAudit(program, bind);
   registerLayers(program, bind);
   for (const command of everyCommand(program)) command.exitOverride().configureOutput({ writeErr: () => undefined });
@@ -72,6 +74,7 @@ const firstSteps = `
 First steps:
   sluice init                        a commented configuration for this folder
   sluice plan production v1.2.0      everything it would do, before anything changes
+  sluice simulate production         the whole way in seconds, nothing real touched
   sluice deploy production v1.2.0    do it; it rolls back by itself
   sluice status                      what is where
 

@@ -1,0 +1,71 @@
+/** What a simulation found, once it is over, and what it had to assume. */
+import { resolveSecrets } from "../../config/secrets.ts";
+import type { Failure } from "../../domain/errors.ts";
+import type { Json } from "../../domain/json.ts";
+import { exitCodeOf, exitCodeOfFailure } from "../../domain/outcome.ts";
+import type { Plan } from "../../domain/plan.ts";
+import { readText } from "../project.ts";
+import { commandsOf } from "./commands.ts";
+import { migrationsOf, type World } from "./open-world.ts";
+import type { Simulated } from "./simulated.ts";
+
+export async function found(world: World, startedAtMs: number): Promise<Simulated> {
+  const { settings, options, release, rawLedger, clock, watch, parts, place, deploymentId: id } = world;
+  const row = await rawLedger.deployment(id);
+  const outcome = row?.outcome ?? "quarantined";
+  const record = ((await rawLedger.record(id)) ?? {}) as Simulated["record"];
+  const failure = (record.failure ?? null) as unknown as Failure | null;
+  const events = await rawLedger.events(id, 0);
+  const announced = events.map(({ detail }) => detail as { readonly plan?: Json; readonly digest?: string } | null);
+  const plan = announced.find((detail) => detail?.plan !== undefined);
+  const replaces = options.first ? null : release.stable.version;
+  return {
+    deploymentId: id,
+    environment: settings.environment,
+    version: release.version,
+    replaces,
+    faults: options.faults,
+    assumptions: assumptionsOf(world),
+    startedAtMs,
+    endedAtMs: row?.endedAtMs ?? clock.now(),
+    plan: plan ? { plan: plan.plan as unknown as Plan, digest: plan.digest ?? "" } : null,
+    events,
+    notes: watch.notes,
+    commands: commandsOf(settings, release.version, replaces),
+    notifications: parts.channels
+      .flatMap(({ name, told }) => told().map((notification) => ({ channel: name, notification })))
+      .sort((a, b) => a.notification.atMs - b.notification.atMs),
+    undelivered: (await rawLedger.undelivered(id)).length,
+    requests: place.served,
+    outcome,
+    exitCode: failure ? exitCodeOfFailure(failure.code, outcome) : exitCodeOf(outcome),
+    failure,
+    servesNow: typeof record.serves_now === "string" ? record.serves_now : null,
+    record: { simulated: true, ...record },
+    folder: typeof record.folder === "string" ? record.folder : null,
+    files: parts.files,
+  };
+}
+
+function assumptionsOf({ settings, options, release }: World): readonly string[] {
+  const { missing } = resolveSecrets(settings, { environment: options.environment, readFile: readText });
+  const absent = missing.map(({ name, required, source }) =>
+    required ? `${name} (${source})` : `${name} (${source}, optional)`,
+  );
+  const migrations = migrationsOf(settings, options);
+  return [
+    ...release.assumptions,
+    options.first ? "Nothing serves yet." : `${release.stable.version} is taken to serve now.`,
+    ...(absent.length > 0 ? [`Secrets that are missing here are taken as present: ${absent.join(", ")}.`] : []),
+    ...(settings.ciCommand === null ? [] : ["The CI gate is taken as passed; its command is not run."]),
+    ...(settings.migrations.length > 0
+      ? [
+          `The release brings ${migrations === 0 ? "no" : migrations} migrations; the tool is not asked (--migrations <n>).`,
+        ]
+      : []),
+    ...(settings.approvals.required > 0 && !options.faults.some((name) => name === "rejected" || name === "expired")
+      ? ["Approvals are given at once, by nobody."]
+      : []),
+    "The hosts have room, the checks are answered by the simulation, and the times of commands are guessed.",
+  ];
+}
