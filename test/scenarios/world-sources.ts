@@ -31,6 +31,8 @@ export const treesFolder = "/srv/trees";
 export const treeAt = (commit: string): string => `/artifacts/${commit}/api`;
 
 export const commitOf = (text: string): string => createHash("sha1").update(text).digest("hex");
+/** Of what the builder makes of a release's component. */
+export const builtDigest = (tag: string, component: string): string => digestOf(`${commitOf(tag)} ${component}`);
 const digestOf = (text: string): string => `sha256:${createHash("sha256").update(text).digest("hex")}`;
 
 export interface MemorySource extends Source {
