@@ -72,7 +72,11 @@ export const Approvals = z
 
 export const Lock = z
   .strictObject({
-    onBusy: key(z.enum(["fail", "queue"]), "What a second deployment does: end at once, or wait.", "fail"),
+    onBusy: key(
+      z.enum(["fail", "queue"]),
+      "What a second deployment does: end at once, or wait its turn; a newer release takes the place of older ones that wait.",
+      "fail",
+    ),
     queueTimeout: key(period(), "A waiting deployment gives up after this long.", "1h"),
     lease: key(period(), "A holder that was silent for this long is taken for dead.", "3s"),
     heartbeat: key(period(), "How often the holder says that it lives; the lease must hold two of them.", "1s"),

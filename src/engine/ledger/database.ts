@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { SluiceError } from "../../domain/errors.ts";
-import { ledgerVersion, migrations } from "./schema.ts";
+import { ledgerRequires, ledgerVersion, migrations } from "./schema.ts";
 
 export interface Queries {
   /** `$schema` in the text stands for the quoted schema. `name`d statements are prepared once per connection. */
@@ -82,17 +82,22 @@ async function inTransaction<T>(pool: pg.Pool, body: (client: pg.PoolClient) => 
   }
 }
 
-/** The ledger's id, where its tables are as this Sluice wants them. */
+interface Meta {
+  readonly ledger_id: string;
+  readonly version: number;
+  /** Not there before version 3: then only who knows its version may work on it. */
+  readonly requires?: number;
+}
+
+/** The ledger's id, where its tables are as this Sluice wants them, or have more than it knows of. */
 async function readMeta(queries: Queries): Promise<string | undefined> {
   const [found] = await queries.rows<{ readonly is: string | null }>(
     "select to_regclass($name$$schema.meta$name$)::text as is",
   );
   if (!found?.is) return undefined;
-  const [meta] = await queries.rows<{ readonly ledger_id: string; readonly version: number }>(
-    "select * from $schema.meta",
-  );
-  if (meta && meta.version > ledgerVersion) throw newer(meta.version);
-  return meta?.version === ledgerVersion ? meta.ledger_id : undefined;
+  const [meta] = await queries.rows<Meta>("select * from $schema.meta");
+  refuseNewer(meta);
+  return meta && meta.version >= ledgerVersion ? meta.ledger_id : undefined;
 }
 
 /** One process migrates; the others wait for it and find the work done. */
@@ -100,15 +105,19 @@ async function migrate(tx: Queries): Promise<string> {
   await tx.rows("select pg_advisory_xact_lock($1)", [migrationLock]);
   await tx.rows("create schema if not exists $schema");
   await tx.rows("create table if not exists $schema.meta (ledger_id uuid not null, version integer not null)");
-  const [meta] = await tx.rows<{ readonly ledger_id: string; readonly version: number }>("select * from $schema.meta");
-  if (meta && meta.version > ledgerVersion) throw newer(meta.version);
-  if (!meta) await tx.rows("insert into $schema.meta values ($1, 0)", [randomUUID()]);
+  const [meta] = await tx.rows<Meta>("select * from $schema.meta");
+  refuseNewer(meta);
+  if (!meta) await tx.rows("insert into $schema.meta (ledger_id, version) values ($1, 0)", [randomUUID()]);
   for (const migration of migrations.slice(meta?.version ?? 0)) await tx.rows(migration);
   const [now] = await tx.rows<{ readonly ledger_id: string }>(
-    "update $schema.meta set version = $1 returning ledger_id",
-    [ledgerVersion],
+    "update $schema.meta set version = greatest(version, $1), requires = greatest(requires, $2) returning ledger_id",
+    [ledgerVersion, ledgerRequires],
   );
   return (now as { readonly ledger_id: string }).ledger_id;
+}
+
+function refuseNewer(meta: Meta | undefined): void {
+  if (meta && (meta.requires ?? meta.version) > ledgerVersion) throw newer(meta.version);
 }
 
 const newer = (version: number): SluiceError =>

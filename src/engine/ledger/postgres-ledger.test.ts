@@ -27,10 +27,11 @@ ledgerContract("PostgreSQL", async () => ({
   dispose: async () => undefined,
 }));
 
-async function sql(text: string): Promise<void> {
+/** The rows of a single statement. */
+async function sql(text: string): Promise<readonly unknown[]> {
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
-  await client.query(text).finally(() => client.end());
+  return (await client.query(text).finally(() => client.end())).rows;
 }
 
 const deployment = {
@@ -57,11 +58,25 @@ test("processes that open an empty ledger at once find one and the same", async 
 
 test("a newer ledger is refused before anything is touched", async () => {
   await (await postgresLedger({ url: database.url, schema: "newer" })).close();
-  await sql("update newer.meta set version = 99");
+  await sql("update newer.meta set version = 99, requires = 98");
 
   await expect(postgresLedger({ url: database.url, schema: "newer" })).rejects.toMatchObject({
     failure: { code: "LEDGER_NEWER", message: expect.stringContaining("version 99") },
   });
+});
+
+test("Z1 a ledger that a later Sluice has extended can still be worked on, so that what was begun before can be finished", async () => {
+  const before = await postgresLedger({ url: database.url, schema: "extended" });
+  const { id } = await before.createDeployment({ ...deployment });
+  await before.close();
+  await sql("alter table extended.deployments add column later text; update extended.meta set version = 99");
+
+  const again = await postgresLedger({ url: database.url, schema: "extended" });
+  const attempt = await again.beginAttempt(id, executor("e1"));
+  await again.finish(id, "succeeded", attempt);
+  await again.close();
+
+  expect(await sql("select version from extended.meta")).toEqual([{ version: 99 }]);
 });
 
 test("an unreachable ledger says so, without its password", async () => {

@@ -1,11 +1,15 @@
 /**
- * The ledger's tables. Append a migration, never change one; what is appended must leave an earlier Sluice's queries
- * working, or the earlier one must be refused: `ledgerVersion` rises and it says LEDGER_NEWER.
+ * The ledger's tables. Append a migration, never change one. What is appended leaves an earlier Sluice's queries working, so
+ * that after an upgrade the earlier one can still finish what it began; where that cannot be, `ledgerRequires` rises, and the
+ * earlier one is refused with LEDGER_NEWER.
  * Times are milliseconds since the epoch, from `now_ms()`, one clock for all machines.
  */
 
 /** The number of migrations; recorded in `meta`. */
 export const ledgerVersion = 3;
+
+/** The lowest number that a Sluice must know to work on these tables; recorded in `meta` as well. */
+export const ledgerRequires = 3;
 
 /** `$schema` stands for the quoted schema. */
 export const migrations: readonly string[] = [
@@ -145,8 +149,9 @@ alter table $schema.events enable always trigger append_only;
 alter table $schema.approvals enable always trigger append_only;
 create index on $schema.events (at_ms) where actor is not null;
 `,
-  // L1: who waits for the lock since when, and whose place a newer release took.
+  // L1: who waits for the lock since when, and whose place a newer release took. And who may work on these tables.
   `
+alter table $schema.meta add column if not exists requires integer not null default 0;
 alter table $schema.deployments add column if not exists queued_at_ms bigint, add column if not exists superseded jsonb;
 `,
 ];
