@@ -12,6 +12,8 @@ import type { Simulated, SimulateOptions } from "./simulated.ts";
 import { serveStable } from "./stable.ts";
 
 const day = 86_400_000;
+/** Whose requests the stable version has counted already: a router that restarts must have something to forget. */
+const secondsBefore = 60;
 
 export async function runSimulation(
   settings: EnvironmentSettings,
@@ -19,17 +21,17 @@ export async function runSimulation(
   release: SimulatedRelease,
 ): Promise<Simulated> {
   const world = openWorld(settings, options, release);
-  const { clock, watch, parts, processes } = world;
+  const { clock, watch, parts, place, processes } = world;
   const interrupted = Promise.withResolvers<never>();
   const interrupt = () => interrupted.reject(options.signal.reason as Error);
   options.signal.addEventListener("abort", interrupt, { once: true });
   try {
-    if (!options.first)
-      await serveStable(
-        parts.partsFor((part) => part),
-        settings,
-        release.stable,
-      );
+    options.signal.throwIfAborted();
+    if (!options.first) {
+      const mortal = <T extends object>(part: T): T => part;
+      await serveStable(parts.partsFor(mortal), settings, release.stable);
+      for (let second = 0; second < secondsBefore; second++) place.serveOneSecond();
+    }
     const startedAtMs = clock.now();
     for (const name of options.faults) await faultNamed(name).apply(stagehandOf(world));
     await begin(world);
