@@ -11,7 +11,7 @@ const benches: Readonly<Record<string, string>> = {
   router: "lost requests and shares while weights change, latency against direct calls, throughput against HAProxy",
   status: "sluice status as a whole process",
   deploy: "a deployment whose waits are zero, as a whole process",
-  pipeline: "whole deployments with injected faults in virtual time",
+  pipeline: "what the pipeline itself costs: on the real engine with waits zero, and in virtual time",
 };
 
 const fileOf = (bench: string): string => join(import.meta.dirname, `${bench}.ts`);
