@@ -7,7 +7,10 @@ import type { Session } from "./session.ts";
 export function wake(session: Session, row: DeploymentRow): void {
   if (!isAbandoned(row)) return;
   // What was asked for is stored; whoever runs it next will see it.
-  if (isOtherVersions(row)) return session.output.progress(begunByOtherVersion(row).failure.hint);
+  if (isOtherVersions(row)) {
+    session.output.progress(begunByOtherVersion(row).failure.hint);
+    return;
+  }
   startWorker(row.id, session);
   session.output.progress(`The process that ran ${row.id} is gone; another one goes on with it.`);
 }

@@ -1,7 +1,7 @@
 /** Continues what a dead process left: one deployment, or all that nobody runs any more. */
 import { machineClock } from "../../app/clock.ts";
 import type { DeploymentRow } from "../../app/model.ts";
-import { begunByOtherVersion, isOtherVersions } from "../../app/other-versions.ts";
+import { begunByOtherVersion, isOtherVersions, type OtherVersion } from "../../app/other-versions.ts";
 import { isAbandoned, startWorker } from "../../app/start-worker.ts";
 import { deploymentOf } from "../find.ts";
 import { follow } from "../follow.ts";
@@ -16,19 +16,14 @@ export async function resumeCommand(
   id: string | undefined,
   options: { readonly wait?: boolean; readonly detach?: boolean; readonly dryRun?: boolean },
 ): Promise<number> {
-  const rows = id === undefined ? await unfinished(session) : [await deploymentOf(session, id)];
+  const named = id === undefined ? undefined : await deploymentOf(session, id);
   const otherVersions = await tellOtherVersions(session);
-  const [named] = rows;
-  if (id !== undefined && named && named.state !== "ended" && isOtherVersions(named)) throw begunByOtherVersion(named);
-  const open = rows.filter((row) => row.state !== "ended" && !isOtherVersions(row));
   // Whether it ended a moment before or a moment after this was typed, the answer is the same.
-  if (open.length === 0 && id !== undefined && named) return follow(session, named.id, { wait: false, revive: false });
-  if (open.length === 0) {
-    const words = otherVersions.length > 0 ? "nothing that this version could resume" : "nothing is unfinished";
-    session.output.result({ resumed: [], otherVersions }, words);
-    session.output.next("sluice status");
-    return 0;
-  }
+  if (named?.state === "ended") return follow(session, named.id, { wait: false, revive: false });
+  if (named && isOtherVersions(named)) throw begunByOtherVersion(named);
+  const open = named ? [named] : await unfinished(session);
+  const [first] = open;
+  if (first === undefined) return nothingToResume(session, otherVersions);
   if (options.dryRun) {
     session.output.result(
       { wouldResume: open.map((row) => row.id), otherVersions },
@@ -36,11 +31,17 @@ export async function resumeCommand(
     );
     return 0;
   }
-  const [first] = open;
-  const knownUpTo = first ? await lastEvent(session, first.id) : 0;
+  const knownUpTo = await lastEvent(session, first.id);
   for (const row of open) await resumeOne(session, row);
-  if (first === undefined || options.detach) return 0;
+  if (options.detach) return 0;
   return follow(session, first.id, { wait: options.wait ?? false, revive: true, justStarted: true, knownUpTo });
+}
+
+function nothingToResume({ output }: Session, otherVersions: readonly OtherVersion[]): number {
+  const words = otherVersions.length > 0 ? "nothing that this version could resume" : "nothing is unfinished";
+  output.result({ resumed: [], otherVersions }, words);
+  output.next("sluice status");
+  return 0;
 }
 
 /** What happened before the resume was told when it happened; `sluice logs` tells it again. */
@@ -53,7 +54,8 @@ async function unfinished(session: Session): Promise<readonly DeploymentRow[]> {
   const state = await session.knownState();
   if (state === undefined) return [];
   const { configuration } = await session.project();
-  return state.ledger.deployments({ project: configuration.project, unfinished: true });
+  const rows = await state.ledger.deployments({ project: configuration.project, unfinished: true });
+  return rows.filter((row) => !isOtherVersions(row));
 }
 
 async function resumeOne(session: Session, row: DeploymentRow): Promise<void> {

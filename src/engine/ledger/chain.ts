@@ -46,7 +46,7 @@ export const supersedeEvent = (deploymentId: string, environment: string, by: Su
   deploymentId,
   environment,
   step: "supersede",
-  phase: "begin",
+  phase: "progress",
   key: "",
   title: `Superseded by ${by.version} (deployment ${by.by})`,
   tone: "warn",
