@@ -179,6 +179,13 @@ describe("faults", () => {
     expect(undelivered).toBeGreaterThan(0);
   });
 
+  test("W4 a fault that another one forestalled is said not to have come to pass", async () => {
+    const { outcome, notes } = await simulated({ faults: ["crash-on-start", "killed"] });
+
+    expect(outcome).toBe("failed");
+    expect(notes.map(({ text }) => text)).toEqual(["killed did not come to pass: the deployment had ended before"]);
+  });
+
   test("W4 a fault that cannot happen in the environment is refused with the reason", async () => {
     await expect(simulated({ in: "staging", faults: ["rejected"] })).rejects.toMatchObject({
       failure: { code: "USAGE", message: expect.stringContaining("needs no approval") },

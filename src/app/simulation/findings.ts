@@ -18,6 +18,10 @@ export async function found(world: World, startedAtMs: number): Promise<Simulate
   const events = await rawLedger.events(id, 0);
   const announced = events.map(({ detail }) => detail as { readonly plan?: Json; readonly digest?: string } | null);
   const plan = announced.find((detail) => detail?.plan !== undefined);
+  const endedAtMs = row?.endedAtMs ?? clock.now();
+  const notComeToPass = watch.duringRollout
+    .filter(({ begun }) => !begun)
+    .map(({ fault }) => ({ atMs: endedAtMs, text: `${fault} did not come to pass: the deployment had ended before` }));
   const replaces = options.first ? null : release.stable.version;
   return {
     deploymentId: id,
@@ -27,10 +31,10 @@ export async function found(world: World, startedAtMs: number): Promise<Simulate
     faults: options.faults,
     assumptions: assumptionsOf(world),
     startedAtMs,
-    endedAtMs: row?.endedAtMs ?? clock.now(),
+    endedAtMs,
     plan: plan ? { plan: plan.plan as unknown as Plan, digest: plan.digest ?? "" } : null,
     events,
-    notes: watch.notes,
+    notes: [...watch.notes, ...notComeToPass],
     commands: commandsOf(settings, release.version, replaces),
     notifications: parts.channels
       .flatMap(({ name, told }) => told().map((notification) => ({ channel: name, notification })))

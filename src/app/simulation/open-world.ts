@@ -20,10 +20,17 @@ import type { SimulateOptions, SimulationNote } from "./simulated.ts";
 
 const usualLatencyMs = 20;
 
+/** What a fault does in the middle of the rollout, where it comes to that. */
+interface Occasion {
+  readonly fault: string;
+  readonly action: () => Promise<void>;
+  begun: boolean;
+}
+
 /** What happens once; later events of the kind change nothing. */
 export interface Watch {
   readonly notes: SimulationNote[];
-  readonly duringRollout: (() => Promise<void>)[];
+  readonly duringRollout: Occasion[];
   rolloutBegan: boolean;
   /** The last plan that people were asked about. */
   asked: string;
@@ -150,7 +157,12 @@ function rolloutBegins(world: World): void {
   watch.rolloutBegan = true;
   watch.counting = true;
   const [first] = stepsFor(settings.rollout.steps, !options.first);
-  for (const action of watch.duringRollout) later(world, (first?.bakeMs ?? 0) / 2, action);
+  for (const occasion of watch.duringRollout) {
+    later(world, (first?.bakeMs ?? 0) / 2, () => {
+      occasion.begun = true;
+      return occasion.action();
+    });
+  }
 }
 
 function askPeople(world: World, planDigest: string, missing: number): void {

@@ -3,7 +3,7 @@ import { SluiceError } from "../../domain/errors.ts";
 import { deploymentIdFor } from "../../domain/ids.ts";
 import { asJson } from "../../domain/json.ts";
 import type { EnvironmentSettings } from "../../domain/settings.ts";
-import { faultNamed } from "./faults.ts";
+import { type FaultName, faultNamed } from "./faults.ts";
 import { found } from "./findings.ts";
 import type { Stagehand } from "./mishaps.ts";
 import { openWorld, type World } from "./open-world.ts";
@@ -33,7 +33,7 @@ export async function runSimulation(
       for (let second = 0; second < secondsBefore; second++) place.serveOneSecond();
     }
     const startedAtMs = clock.now();
-    for (const name of options.faults) await faultNamed(name).apply(stagehandOf(world));
+    for (const name of options.faults) await faultNamed(name).apply(stagehandOf(world, name));
     await begin(world);
     void clients(world);
     const tooLong = clock.sleep(longestMs(settings)).then(() => Promise.reject(neverEnds(settings.environment)));
@@ -70,14 +70,14 @@ async function clients({ clock, watch, place }: World): Promise<void> {
   }
 }
 
-function stagehandOf(world: World): Stagehand {
+function stagehandOf(world: World, fault: FaultName): Stagehand {
   const { settings, broken, clock, watch, place, processes, rawLedger } = world;
   const note = (text: string) => void watch.notes.push({ atMs: clock.now(), text });
   return {
     settings,
     broken,
     note,
-    duringRollout: (action) => void watch.duringRollout.push(action),
+    duringRollout: (action) => void watch.duringRollout.push({ fault, action, begun: false }),
     wait: (ms) => clock.sleep(ms),
     async killAndReplace() {
       note(`${processes.killNewest()} is killed`);
