@@ -1,6 +1,7 @@
 /** Those that wait, for people or for the lock: who comes next, and who no longer has to. */
 import { expect, test } from "vitest";
 import { inServingWorld } from "./in-world.ts";
+import { quick } from "./quick.ts";
 import type { World, WorldOptions } from "./world.ts";
 import { hour, minute, type SettingsChange } from "./world-settings.ts";
 
@@ -221,4 +222,58 @@ test("Z1 a process that dies while it takes others' places has taken them when i
 
   const titles = (await world.ledger.events(older, 0)).map(({ title }) => title);
   expect(titles.filter((title) => title.startsWith("Superseded by"))).toHaveLength(1);
+});
+
+test("P3 L1 no lock is held while it waits for people, nor in the wait timer after them", async () => {
+  const world = await served({ settings: { approvals: { waitMs: 30 * minute } } });
+  const id = await waitsForPeople(world, "v1.1.0");
+  const whileAsking = await world.ledger.lock("production");
+  await world.approve(id, "bob");
+  await world.untilTold(id, /until then: sluice cancel/);
+
+  const inTheTimer = await world.ledger.lock("production");
+  await world.begin("v1.2.0");
+
+  expect([whileAsking, inTheTimer]).toEqual([undefined, undefined]);
+  expect(await endOf(world, id)).toEqual(superseded);
+});
+
+/** Both are killed and taken over: `atCall` counts the touches of both journals from the newer one's beginning. */
+async function supersededWithDeath(atCall: number, how: "die-before" | "die-after") {
+  let calls = Number.NEGATIVE_INFINITY;
+  const world = await served({
+    settings: quick,
+    supervised: true,
+    requestsPerSecond: 20,
+    onJournalCall: () => (++calls === atCall ? how : "go"),
+  });
+  const older = await waitsForPeople(world, "v1.1.0");
+  calls = 0;
+  const newer = await world.begin("v1.2.0");
+  const ends = [await endOf(world, older), await endOf(world, newer)];
+  const untilThen = calls;
+  world.dispose();
+  return {
+    ends,
+    calls: untilThen,
+    serves: await world.at().weights("web"),
+    lock: await world.ledger.lock("production"),
+  };
+}
+
+test("Z1 L1 killed at any instant, the older one ends as superseded and the newer one is deployed", {
+  timeout: 60_000,
+}, async () => {
+  const { calls: all, ...undisturbed } = await supersededWithDeath(0, "die-before");
+  expect(undisturbed).toEqual({
+    ends: [superseded, { outcome: "succeeded", code: undefined }],
+    serves: ["v1.2.0 100 %"],
+    lock: undefined,
+  });
+  for (let atCall = 1; atCall <= all; atCall++) {
+    for (const how of ["die-before", "die-after"] as const) {
+      const { calls: _calls, ...end } = await supersededWithDeath(atCall, how);
+      expect(end, `${how} ${atCall} of ${all}`).toEqual(undisturbed);
+    }
+  }
 });
