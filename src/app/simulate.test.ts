@@ -128,10 +128,11 @@ const outcomeByFault: Readonly<
 describe("faults", () => {
   test("W4 every fault has the outcome that it must have, and none loses a request", { timeout: 60_000 }, async () => {
     for (const name of faultNames) {
-      const { outcome, failure, exitCode, requests } = await simulated({ faults: [name] });
+      const { outcome, failure, exitCode, requests, undelivered } = await simulated({ faults: [name] });
 
       expect([outcome, failure?.code, exitCode], name).toEqual(outcomeByFault[name]);
       expect(requests.lost, name).toBe(0);
+      expect(undelivered > 0, name).toBe(name === "channel-down");
     }
   });
 

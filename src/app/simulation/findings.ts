@@ -18,7 +18,7 @@ export async function found(world: World, startedAtMs: number): Promise<Simulate
   const events = await rawLedger.events(id, 0);
   const announced = events.map(({ detail }) => detail as { readonly plan?: Json; readonly digest?: string } | null);
   const plan = announced.find((detail) => detail?.plan !== undefined);
-  const endedAtMs = row?.endedAtMs ?? clock.now();
+  const endedAtMs = row?.endedAtMs ?? events.at(-1)?.atMs ?? clock.now();
   const notComeToPass = watch.duringRollout
     .filter(({ begun }) => !begun)
     .map(({ fault }) => ({ atMs: endedAtMs, text: `${fault} did not come to pass: the deployment had ended before` }));

@@ -19,6 +19,8 @@ import type { SimulatedRelease } from "./release.ts";
 import type { SimulateOptions, SimulationNote } from "./simulated.ts";
 
 const usualLatencyMs = 20;
+/** It waits for a person for ever; its last notifications leave a heartbeat later. */
+const lastDeliveryMs = 5_000;
 
 /** What a fault does in the middle of the rollout, where it comes to that. */
 interface Occasion {
@@ -148,7 +150,7 @@ function onEvent(world: World, event: NewEvent): void {
   if (waitingForApproval) askPeople(world, planDigest, missing);
   if (event.step !== "finish" || event.phase !== "progress") return;
   watch.counting = false;
-  if (event.key === "quarantined") watch.quarantined.resolve();
+  if (event.key === "quarantined") later(world, lastDeliveryMs, async () => watch.quarantined.resolve());
 }
 
 function rolloutBegins(world: World): void {

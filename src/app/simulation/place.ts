@@ -39,6 +39,8 @@ export interface SimulatedPlace {
   readonly served: Readonly<ServedRequests>;
   /** One second's worth of requests. */
   serveOneSecond(): void;
+  /** Requests of the time before: the routers have counted them, `served` does not. */
+  warmUp(seconds: number): void;
   restartRouters(): Promise<void>;
   revertRouters(): Promise<void>;
   /** The version with most of a component's traffic, or the one that runs where it has no route. */
@@ -82,6 +84,12 @@ export function simulatedPlace(options: PlaceOptions): SimulatedPlace {
     if (!isThere) served.lost++;
   };
 
+  const serveOneSecond = () => {
+    for (const [component, router] of routers) {
+      for (let n = 0; n < broken.requestsPerSecond; n++) request(component, router);
+    }
+  };
+
   return {
     target: {
       ...failing(target, () => broken.targetAway, targetUnreachable),
@@ -90,10 +98,10 @@ export function simulatedPlace(options: PlaceOptions): SimulatedPlace {
     routers: new Map([...restartable].map(([name, { router }]) => [name, router])),
     served,
     runs,
-    serveOneSecond() {
-      for (const [component, router] of routers) {
-        for (let n = 0; n < broken.requestsPerSecond; n++) request(component, router);
-      }
+    serveOneSecond,
+    warmUp(seconds) {
+      for (let second = 0; second < seconds; second++) serveOneSecond();
+      Object.assign(served, { requests: 0, failed: 0, lost: 0 });
     },
     async restartRouters() {
       for (const { restart } of restartable.values()) await restart();

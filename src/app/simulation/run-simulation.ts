@@ -30,7 +30,7 @@ export async function runSimulation(
     if (!options.first) {
       const mortal = <T extends object>(part: T): T => part;
       await serveStable(parts.partsFor(mortal), settings, release.stable);
-      for (let second = 0; second < secondsBefore; second++) place.serveOneSecond();
+      place.warmUp(secondsBefore);
     }
     const startedAtMs = clock.now();
     for (const name of options.faults) await faultNamed(name).apply(stagehandOf(world, name));

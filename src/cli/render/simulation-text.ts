@@ -87,9 +87,13 @@ function noteLines(offsetMs: number, note: string, columns: number): readonly st
   return hanging(`${paint.dim(offset)} ${glyph("warn")} ${paint.bold(padEnd("simulation", 13))} `, note, columns);
 }
 
+/** Folded and never cut: they are there to be copied. */
 function commandLines({ commands }: Simulated, columns: number): readonly string[] {
-  const rows = commands.map(({ stage, of, words }) => [paint.bold(stage), of, stripControl(words)]);
-  return table(rows, columns, "  ");
+  const widest = (texts: readonly string[]) => Math.max(0, ...texts.map(widthOf));
+  const [stages, names] = [widest(commands.map(({ stage }) => stage)), widest(commands.map(({ of }) => of))];
+  return commands.flatMap(({ stage, of, words }) =>
+    hanging(`  ${paint.bold(padEnd(stage, stages))}  ${padEnd(of, names)}  `, stripControl(words), columns),
+  );
 }
 
 function notificationLines({ notifications, startedAtMs, undelivered }: Simulated, columns: number): readonly string[] {
