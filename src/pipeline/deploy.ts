@@ -9,6 +9,7 @@ import type { Artifact, Release } from "../domain/release.ts";
 import { stepsFor } from "../domain/rollout.ts";
 import { commonVersion, type Serving, type ServingComponent } from "../domain/serving.ts";
 import type { EnvironmentSettings, RolloutStep } from "../domain/settings.ts";
+import { peopleTopic } from "../ports/ledger.ts";
 import { withFailureAction } from "./on-failure.ts";
 import type { Parts } from "./parts.ts";
 import { readCountersBefore } from "./reading.ts";
@@ -94,8 +95,14 @@ export async function shiftTraffic(
   const common = { candidate, stable, started, routed };
 
   for (const step of stepsFor(steps, stable !== null && started.stable.length > 0)) {
-    const passed = await withFailureAction(run, "rollout", () => shiftTo(run, step, { ...common, version }));
-    if (!passed) continue;
+    let bakeEndsAtMs = 0;
+    const ended = await withFailureAction(run, "rollout", () =>
+      shiftTo(run, step, { ...common, version }, (endsAtMs) => {
+        bakeEndsAtMs = endsAtMs;
+      }),
+    );
+    if (ended === "alerted") await waitOut(run, bakeEndsAtMs);
+    if (ended !== "passed") continue;
     await run.notify("stage-passed", {
       title: `${version} holds ${step.percent} % in ${settings.environment}`,
       message: `The ${step.percent} % step passed.`,
@@ -123,14 +130,27 @@ async function shiftTo(
   run: Run,
   step: RolloutStep,
   common: Pick<RolloutIntent, "candidate" | "stable" | "started" | "routed" | "version">,
+  bakesUntil: (endsAtMs: number) => void,
 ): Promise<void> {
   const before = await run.record("counters", (ctx) => readCountersBefore(ctx, common));
   const { rollout } = run.parts.settings;
   try {
-    await run.do(rolloutStep, { ...common, step, rollout, before, startedAtMs: await run.flow.now() });
+    const startedAtMs = await run.flow.now();
+    bakesUntil(startedAtMs + rollout.settleMs + step.bakeMs);
+    await run.do(rolloutStep, { ...common, step, rollout, before, startedAtMs });
   } finally {
     // Also where the step failed and a person decides: in a process that took over, nobody else has told what to renew.
     run.traffic.attend(routesAt(common, step.percent), run.attempt);
+  }
+}
+
+/** Where a failed weight only alerts it is kept for its whole bake: a bad release must not get ahead faster than a good one. */
+async function waitOut(run: Run, untilMs: number): Promise<void> {
+  for (;;) {
+    const leftMs = untilMs - (await run.flow.now());
+    if (leftMs <= 0) return;
+    await run.flow.waitFor(peopleTopic, leftMs);
+    await run.stillWanted();
   }
 }
 

@@ -4,15 +4,15 @@ import type { RollbackTrigger } from "../domain/settings.ts";
 import { peopleTopic } from "../ports/ledger.ts";
 import type { Run } from "./run.ts";
 
-/** True: it passed. False: it failed, and the deployment goes on nevertheless, as configured or as a person decided. */
+/** `alerted` and `promoted`: it failed, and the deployment goes on nevertheless, as configured or as a person decided. */
 export async function withFailureAction(
   run: Run,
   trigger: RollbackTrigger,
   stage: () => Promise<unknown>,
-): Promise<boolean> {
+): Promise<"passed" | "alerted" | "promoted"> {
   try {
     await stage();
-    return true;
+    return "passed";
   } catch (thrown) {
     if (!(thrown instanceof SluiceError) || thrown.failure.code === "CANCELLED") throw thrown;
     const action = actionFor(run, trigger, thrown);
@@ -21,9 +21,12 @@ export async function withFailureAction(
     const occasion = `${trigger} ${run.begun}`;
     const { message } = thrown.failure;
     await run.tell(trigger, `on-failure-${occasion}`, `${message} (configured: ${action})`, "bad", { action });
-    if (action === "hold") await hold(run, trigger, thrown);
-    else await alert(run, trigger, message);
-    return false;
+    if (action === "hold") {
+      await hold(run, trigger, thrown);
+      return "promoted";
+    }
+    await alert(run, trigger, message);
+    return "alerted";
   }
 }
 

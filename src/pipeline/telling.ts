@@ -19,7 +19,11 @@ export interface Telling {
   readonly guard: () => Promise<void>;
 }
 
-export function openTelling(parts: Parts, row: DeploymentRow, charge: Pick<Charge, "attempt" | "lost" | "requireLock">): Telling {
+export function openTelling(
+  parts: Parts,
+  row: DeploymentRow,
+  charge: Pick<Charge, "attempt" | "lost" | "requireLock">,
+): Telling {
   const { ledger, clock, redactor, settings } = parts;
   return {
     async append(event) {

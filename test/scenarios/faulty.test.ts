@@ -194,6 +194,18 @@ describe("X1 what a failure leads to is a setting", () => {
     expect(world.told()).toContain("alert");
   });
 
+  test("alert: a weight that failed is kept for its whole bake, so that a bad release is never faster than a good one", async () => {
+    const on = { health: "alert", smoke: "alert", observation: "alert", rollout: "alert" } as const;
+    const rolloutMs = async (candidate: ReleaseBehaviour): Promise<number> => {
+      const world = await withCandidate(candidate, { settings: { rollback: { on } } });
+      const { events } = await world.deploy("v1.1.0");
+      const at = (title: RegExp) => events.find((event) => title.test(event.title))?.atMs ?? Number.NaN;
+      return at(/^100 % on/) - at(/^5 % on/);
+    };
+
+    expect(await rolloutMs({ errorRate: 0.6 })).toBeGreaterThanOrEqual(await rolloutMs({}));
+  });
+
   test("hold, then promote: a person decided to go on", async () => {
     const world = await withCandidate(smokeFails, acting("hold"));
     const id = await world.begin("v1.1.0");
