@@ -17,6 +17,8 @@ import type { Releases } from "./world-sources.ts";
 export interface Faults {
   routerDown: boolean;
   targetDown: boolean;
+  /** What is asked of target and routers arrives late: also when whoever asked has died, or was replaced, meanwhile. */
+  networkSlow: boolean;
   ledgerAway: boolean;
   channelDown: boolean;
   /** The channel takes a notification and never answers. */
@@ -28,6 +30,7 @@ export interface Faults {
 export const noFaults = (): Faults => ({
   routerDown: false,
   targetDown: false,
+  networkSlow: false,
   ledgerAway: false,
   channelDown: false,
   channelHangs: false,
@@ -107,11 +110,16 @@ export function openPlace(settings: EnvironmentSettings, clock: Clock, releases:
     shifts,
     served,
     lost,
-    faultyTarget: failing(target, () => faults.targetDown, targetUnreachable),
+    faultyTarget: late(
+      failing(target, () => faults.targetDown, targetUnreachable),
+      () => faults.networkSlow,
+      clock,
+    ),
     faultyRouters: new Map(
       [...routers].map(([name, router]) => {
         const noted = notingShifts(router, name, clock, shifts);
-        return [name, failing(noted, () => faults.routerDown, routerUnreachable)];
+        const faulty = failing(noted, () => faults.routerDown, routerUnreachable);
+        return [name, late(faulty, () => faults.networkSlow, clock)];
       }),
     ),
     serveOneSecond(requestsPerSecond, chance) {
@@ -155,6 +163,22 @@ function notingShifts(router: MemoryRouter, component: string, clock: Clock, shi
       if (key === "shift") return shift;
       const member: unknown = Reflect.get(router, key, router);
       return typeof member === "function" ? member.bind(router) : member;
+    },
+  });
+}
+
+/** Longer than a lease: a successor may be at work when it arrives. */
+const lateByMs = 6_000;
+
+function late<T extends object>(part: T, slow: () => boolean, clock: Clock): T {
+  return new Proxy(part, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      if (typeof member !== "function" || key === "instructions") return member;
+      return (...given: unknown[]) => {
+        const call = () => Reflect.apply(member, target, given) as unknown;
+        return slow() ? clock.sleep(lateByMs).then(call) : call();
+      };
     },
   });
 }
