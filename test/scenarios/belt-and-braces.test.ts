@@ -53,3 +53,30 @@ test("L3 Z1 whoever was replaced while it drained does not even ask the target t
   const late = world.acts.filter(({ executorId, atMs }) => executorId === replaced && atMs > replacedAtMs);
   expect(late).toEqual([]);
 });
+
+test("X1 a cancel while the version before is drained comes too late and undoes nothing", async () => {
+  const world = await inServingWorld();
+  const underWay = world.at().routers.get("api")?.begin();
+  const id = await world.begin("v1.1.0");
+  const own = world.processes.at(-1)?.executorId;
+  await world.until("it drains", () => world.acts.some((act) => act.what === "drain" && act.executorId === own));
+  await world.cancel(id);
+  await world.clock.sleep(3 * second);
+  underWay?.end();
+  expect((await world.ended(id)).outcome).toBe("succeeded");
+  expect(await world.at().weights("api")).toEqual(["v1.1.0 100 %"]);
+});
+
+test("X2 a router that takes the weights of the way back and does not obey is never called rolled back", async () => {
+  const world = await inServingWorld({ releases: { "v1.0.0": {}, "v1.1.0": { errorRate: 1 } } });
+  const id = await world.begin("v1.1.0");
+  await world.untilTold(id, "5 % on v1.1.0");
+  const router = world.at().routers.get("web");
+  const shift = router?.shift.bind(router);
+  // It keeps what it has, and nothing goes back by itself either.
+  if (router && shift)
+    router.shift = async (_to, attempt, signal) => shift(await router.observe(signal), attempt, signal);
+  const { outcome, events } = await world.ended(id);
+  expect(outcome).toBe("rollback-failed");
+  expect(events.filter(({ title }) => title.startsWith("traffic is back"))).toEqual([]);
+});
