@@ -3,7 +3,7 @@
  * or that are its recorded leader by pid and start, are ever signalled.
  */
 import type { Clock } from "../../ports/clock.ts";
-import { findByVariable, isRunning, sendSignal } from "../process-identity.ts";
+import { findByVariable, identify, isRunning, type ProcessIdentity, sendSignal } from "../process-identity.ts";
 import { type InstanceRecord, tokenVariable } from "./instance-records.ts";
 
 const pollMs = 25;
@@ -22,12 +22,30 @@ export async function endByToken(prefix: string, timeoutMs: number, clock: Clock
 
 type FindIds = () => Promise<readonly number[]>;
 
-async function endAll(find: FindIds, timeoutMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
+async function endAll(findIds: FindIds, timeoutMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  const find = untilReallyGone(findIds);
   for (const id of await find()) sendSignal(id, "SIGTERM");
   if (await allGone(find, timeoutMs, clock, signal)) return;
   for (const id of await find()) sendSignal(id, "SIGKILL");
   if (await allGone(find, killedWithinMs, clock, signal)) return;
   throw new Error(`processes ${(await find()).join(", ")} are still there ${killedWithinMs} ms after SIGKILL`);
+}
+
+/**
+ * A process that is ending has no environment any more, by which it could be found, a moment before it has closed its port:
+ * what was found once counts until its pid is gone as well.
+ */
+function untilReallyGone(findIds: FindIds): FindIds {
+  const seen = new Map<number, ProcessIdentity>();
+  return async () => {
+    const found = await findIds();
+    for (const id of found) {
+      const identity = await identify(Math.abs(id));
+      if (identity) seen.set(id, identity);
+    }
+    for (const [id, identity] of seen) if (!(await isRunning(identity))) seen.delete(id);
+    return [...new Set([...found, ...seen.keys()])];
+  };
 }
 
 async function allGone(find: FindIds, withinMs: number, clock: Clock, signal: AbortSignal): Promise<boolean> {
