@@ -18,7 +18,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   adapters: ["domain", "ports"],
   testing: ["domain", "ports"],
   app: ["domain", "ports", "config", "pipeline", "engine", "adapters", "testing"],
-  cli: ["app", "config", "domain", "ports", "pipeline"],
+  cli: ["app", "config", "domain"],
   server: ["app", "domain"],
 };
 

@@ -69,7 +69,6 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
     proofFault: proofFaultFor(settings),
     sha256: sha256Of,
     hashOf,
-    treesFolder: join(stateFolder, "trees"),
   };
 }
 

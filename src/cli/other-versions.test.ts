@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Ledger } from "../app/model.ts";
 import { postgresLedger } from "../engine/ledger/postgres-ledger.ts";
 import { type TestDatabase, testDatabase } from "../engine/test-database.ts";
-import type { Ledger } from "../ports/ledger.ts";
 
 const mainFile = fileURLToPath(new URL("./main.ts", import.meta.url));
 

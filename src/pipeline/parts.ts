@@ -57,8 +57,6 @@ export interface Parts {
   readonly hashOf: (
     bytes: AsyncIterable<Uint8Array>,
   ) => Promise<{ readonly sha256: string; readonly sizeBytes: number }>;
-  /** Absolute folder for temporary exports of a release's tree. */
-  readonly treesFolder: string;
 }
 
 export type { RollbackTrigger };

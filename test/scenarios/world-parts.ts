@@ -21,7 +21,7 @@ import type { Instance } from "../../src/ports/target.ts";
 import { memoryCheck } from "../../src/testing/memory-check.ts";
 import type { Place } from "./world-place.ts";
 import { sentinel } from "./world-settings.ts";
-import { type Releases, treesFolder } from "./world-sources.ts";
+import type { Releases } from "./world-sources.ts";
 
 export interface Shared {
   readonly clock: Clock;
@@ -100,7 +100,6 @@ export function partsOf(settings: EnvironmentSettings, place: Place, shared: Sha
     proofFault: async ({ comment }) => (comment === "forged" ? "the signature does not fit" : undefined),
     sha256: (text) => createHash("sha256").update(text).digest("hex"),
     hashOf,
-    treesFolder,
   };
 }
 

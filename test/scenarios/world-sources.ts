@@ -27,7 +27,7 @@ export interface ReleaseBehaviour {
 
 export type Releases = Readonly<Record<string, ReleaseBehaviour>>;
 
-export const treesFolder = "/srv/trees";
+const treesFolder = "/srv/trees";
 export const treeAt = (commit: string): string => `/artifacts/${commit}/api`;
 
 export const commitOf = (text: string): string => createHash("sha1").update(text).digest("hex");

@@ -99,7 +99,6 @@ export function simulatedParts(world: WorldParts): SimulatedParts {
       proofFault: async () => undefined,
       sha256: sha256Of,
       hashOf,
-      treesFolder: "/simulated/trees",
     }),
   };
 }
