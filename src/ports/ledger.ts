@@ -9,10 +9,12 @@
 import type { Approval, ApprovalVote } from "../domain/approval.ts";
 import type { Attempt } from "../domain/attempt.ts";
 import type { Chain, StoredChain } from "../domain/audit.ts";
+import type { MetricBucket } from "../domain/canary/bucket.ts";
 import type { DeploymentEvent, NewEvent } from "../domain/events.ts";
 import type { Json } from "../domain/json.ts";
 import type { Notification } from "../domain/notification.ts";
 import type { Outcome } from "../domain/outcome.ts";
+import type { Steering, SteeringOrder } from "../domain/steering.ts";
 import type { Superseded } from "../domain/supersede.ts";
 
 export interface DeploymentRow {
@@ -37,6 +39,8 @@ export interface DeploymentRow {
   readonly cancelRequested: { readonly by: string; readonly reason: string; readonly atMs: number } | null;
   /** A newer release took its place before it held the lock; it ends as soon as it sees this. */
   readonly superseded: Superseded | null;
+  /** What a person last ordered for its rollout. */
+  readonly steering: Steering | null;
 }
 
 export interface ExecutorRow {
@@ -91,7 +95,18 @@ export interface OutboxRow {
 }
 
 /**
- * The topic of the messages that the ledger itself posts: `{ kind: "approval" | "cancel" | "superseded", by }`. They only wake a flow that
+ * What the sequential test of one deployment knows: fixed at its start (`plan`), and after every applied bucket (`state`). One
+ * test runs across all weights, so a deployment has one.
+ */
+export interface EvidenceRow {
+  readonly plan: Json;
+  readonly state: Json;
+  /** Buckets below this index were applied, each exactly once, or skipped for a reason that is kept in their place. */
+  readonly nextIndex: number;
+}
+
+/**
+ * The topic of the messages that the ledger itself posts: `{ kind: "approval" | "cancel" | "superseded" | "pause" | "promote" | "continue", by }`. They only wake a flow that
  * waits for people; what counts is in the rows.
  */
 export const peopleTopic = "people";
@@ -106,7 +121,15 @@ export interface Ledger {
   createDeployment(
     row: Omit<
       DeploymentRow,
-      "state" | "outcome" | "endedAtMs" | "attempt" | "executor" | "createdAtMs" | "cancelRequested" | "superseded"
+      | "state"
+      | "outcome"
+      | "endedAtMs"
+      | "attempt"
+      | "executor"
+      | "createdAtMs"
+      | "cancelRequested"
+      | "superseded"
+      | "steering"
     >,
   ): Promise<DeploymentRow>;
   deployment(id: string): Promise<DeploymentRow | undefined>;
@@ -163,6 +186,8 @@ export interface Ledger {
    * or was superseded before. Returns whether it is superseded by this one.
    */
   supersede(deploymentId: string, by: Superseded): Promise<boolean>;
+  /** The order, its event and the message that wakes the flow, in one transaction. Nothing where the deployment has ended. */
+  steer(deploymentId: string, order: SteeringOrder): Promise<void>;
   undeliveredMessages(
     deploymentId: string,
   ): Promise<readonly { readonly key: string; readonly topic: string; readonly message: Json }[]>;
@@ -192,6 +217,23 @@ export interface Ledger {
   setServing(row: ServingRow, attempt: Attempt): Promise<void>;
   /** A first deployment was removed: nothing serves. */
   clearServing(environment: string, attempt: Attempt): Promise<void>;
+
+  evidence(deploymentId: string): Promise<EvidenceRow | undefined>;
+  /** The first one stays; returns the row that is there afterwards. */
+  beginEvidence(deploymentId: string, row: EvidenceRow, attempt: Attempt): Promise<EvidenceRow>;
+  /**
+   * Keeps the buckets from `fromIndex` on and the state after them, in one transaction. Where other buckets were applied meanwhile
+   * (a step beside its own repetition) nothing is written. Returns the row that is there afterwards.
+   */
+  applyBuckets(
+    deploymentId: string,
+    fromIndex: number,
+    buckets: readonly MetricBucket[],
+    after: Pick<EvidenceRow, "state" | "nextIndex">,
+    attempt: Attempt,
+  ): Promise<EvidenceRow>;
+  /** The whole series, by index and metric: what status, report and record draw. */
+  evidenceBuckets(deploymentId: string, fromIndex?: number): Promise<readonly MetricBucket[]>;
 
   /** One row per channel, keyed; a repeated key is dropped. */
   enqueueNotifications(

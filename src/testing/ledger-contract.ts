@@ -4,6 +4,7 @@ import type { Ledger } from "../ports/ledger.ts";
 import { eventContract, peopleContract } from "./ledger-contract-events.ts";
 import { outboxContract, servingContract } from "./ledger-contract-keeping.ts";
 import { queueContract } from "./ledger-contract-queue.ts";
+import { rolloutContract } from "./ledger-contract-rollout.ts";
 import { type AtDesk, acquired, chainHolds, deskIn, event, executor, type LedgerWorld, stale } from "./ledger-desk.ts";
 
 export type { LedgerWorld };
@@ -22,6 +23,7 @@ export function ledgerContract(name: string, newWorld: () => Promise<LedgerWorld
     attemptContract(atDesk);
     lockContract(atDesk);
     queueContract(atDesk);
+    rolloutContract(atDesk);
     peopleContract(atDesk);
     eventContract(atDesk);
     servingContract(atDesk);

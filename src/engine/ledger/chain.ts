@@ -4,6 +4,7 @@ import type { ApprovalVote } from "../../domain/approval.ts";
 import { type ChainEnd, linkText } from "../../domain/audit.ts";
 import type { DeploymentEvent, NewEvent } from "../../domain/events.ts";
 import { asJson, type Json } from "../../domain/json.ts";
+import { type SteeringOrder, steeringTitle } from "../../domain/steering.ts";
 import type { Superseded } from "../../domain/supersede.ts";
 import { storable } from "./storable.ts";
 
@@ -52,6 +53,24 @@ export const supersedeEvent = (deploymentId: string, environment: string, by: Su
   tone: "warn",
   actor: null,
   detail: asJson(by),
+});
+
+/** @param key makes it unique among the deployment's orders. */
+export const steeringEvent = (
+  deploymentId: string,
+  environment: string,
+  key: string,
+  order: SteeringOrder,
+): NewEvent => ({
+  deploymentId,
+  environment,
+  step: `${order.kind} by hand`,
+  phase: "progress",
+  key,
+  title: steeringTitle(order),
+  tone: "warn",
+  actor: order.by,
+  detail: { reason: order.reason },
 });
 
 /** @param key makes it unique among the environment's locks and unlocks by hand. */

@@ -14,7 +14,7 @@ export function memoryAudit(store: MemoryStore): Pick<Ledger, "actions" | "chain
         .filter(({ actor }) => actor !== null)
         .filter((event) => environment === undefined || event.environment === environment)
         .filter((event) => deploymentId === undefined || event.deploymentId === deploymentId);
-      return structuredClone(found.slice(0, limit));
+      return found.slice(0, limit);
     },
     chains: async () => [
       ...[...store.deployments.keys()].map((id) => ({ kind: "deployment", id }) as const),
@@ -26,7 +26,7 @@ export function memoryAudit(store: MemoryStore): Pick<Ledger, "actions" | "chain
         kind === "deployment" ? deploymentId === id : deploymentId === null && environment === id,
       );
       const end = known(chain) ? (store.ends.get(chainName(chain)) ?? emptyChain) : null;
-      return structuredClone({ chain, end, events });
+      return { chain: { kind, id }, end, events };
     },
   };
 }

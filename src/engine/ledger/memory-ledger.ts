@@ -1,17 +1,18 @@
 /**
  * The ledger in memory, for simulation and tests: the same decisions as the real one, atomic because nothing here waits
- * between reading and writing. Everything that goes in or out is copied.
+ * between reading and writing. What goes in is copied and frozen.
  */
 import { randomUUID } from "node:crypto";
+import { chainName } from "../../domain/audit.ts";
 import { asJson } from "../../domain/json.ts";
 import { defaultLeaseMs, firstFreeId, ruleOnOutcome } from "../../domain/lock.ts";
 import { type Ledger, peopleTopic, type ServingRow } from "../../ports/ledger.ts";
-import { cancelEvent, supersedeEvent, voteEvent, voteKey } from "./chain.ts";
+import { cancelEvent, steeringEvent, supersedeEvent, voteEvent, voteKey } from "./chain.ts";
 import { memoryAudit } from "./memory-audit.ts";
+import { memoryEvidence } from "./memory-evidence.ts";
 import { memoryLocks } from "./memory-locks.ts";
-import { type MemoryStore, memoryStore, type StoredServing, visible } from "./memory-store.ts";
+import { kept, type MemoryStore, memoryStore, type StoredServing, visible } from "./memory-store.ts";
 import { outcomeLatched } from "./refusals.ts";
-import { storable } from "./storable.ts";
 
 /** @param options.now the ledger's clock, milliseconds. */
 export function memoryLedger(options: { readonly now: () => number; readonly id?: string }): Ledger {
@@ -23,15 +24,16 @@ export function memoryLedger(options: { readonly now: () => number; readonly id?
     ...memoryAttempts(store),
     ...memoryLocks(store),
     ...memoryPeople(store),
+    ...memoryEvidence(store),
     ...memoryEvents(store),
     ...memoryAudit(store),
     ...memoryServing(store),
     ...memoryOutbox(store),
     async saveRecord(deploymentId, record) {
       store.find(deploymentId);
-      store.records.set(deploymentId, storable(record));
+      store.records.set(deploymentId, kept(record));
     },
-    record: async (deploymentId) => structuredClone(store.records.get(deploymentId)),
+    record: async (deploymentId) => store.records.get(deploymentId),
     close: async () => undefined,
   };
 }
@@ -46,7 +48,7 @@ function memoryDeployments(store: MemoryStore): Part<"createDeployment" | "deplo
       const id = firstFreeId(given.id, (candidate) => store.deployments.has(candidate));
       store.environment(given.environment);
       store.deployments.set(id, {
-        ...storable(given),
+        ...kept(given),
         id,
         createdAtMs: store.now(),
         state: "running",
@@ -58,6 +60,7 @@ function memoryDeployments(store: MemoryStore): Part<"createDeployment" | "deplo
         leaseMs: defaultLeaseMs,
         cancelRequested: null,
         superseded: null,
+        steering: null,
         queuedAtMs: null,
         approvals: new Map(),
       });
@@ -118,30 +121,37 @@ function memoryAttempts(
 function memoryPeople(
   store: MemoryStore,
 ): Part<
-  "recordApproval" | "approvals" | "post" | "requestCancel" | "supersede" | "undeliveredMessages" | "markDelivered"
+  | "recordApproval"
+  | "approvals"
+  | "post"
+  | "requestCancel"
+  | "supersede"
+  | "steer"
+  | "undeliveredMessages"
+  | "markDelivered"
 > {
   const post = (deploymentId: string, topic: string, message: unknown, key: string) => {
     if (store.messages.has(key)) return;
-    store.messages.set(key, { key, deploymentId, topic, message: storable(asJson(message)), delivered: false });
+    store.messages.set(key, { key, deploymentId, topic, message: kept(asJson(message)), delivered: false });
   };
   return {
     async recordApproval(id, vote) {
       const row = store.find(id);
       const key = voteKey(vote);
-      const approval = row.approvals.get(key) ?? { ...structuredClone(vote), atMs: store.now() };
+      const approval = row.approvals.get(key) ?? kept({ ...vote, atMs: store.now() });
       row.approvals.set(key, approval);
       store.append(voteEvent(id, row.environment, vote), 0);
       post(id, peopleTopic, { kind: "approval", by: vote.by }, `${id}:vote:${key}`);
-      return structuredClone(approval);
+      return approval;
     },
-    approvals: async (id) => structuredClone([...(store.deployments.get(id)?.approvals.values() ?? [])]),
+    approvals: async (id) => [...(store.deployments.get(id)?.approvals.values() ?? [])],
     async post(id, topic, message, key) {
       post(store.find(id).id, topic, message, key);
     },
     async requestCancel(id, by, reason) {
       const row = store.find(id);
       if (row.cancelRequested !== null || row.outcome !== null) return;
-      row.cancelRequested = { by, reason, atMs: store.now() };
+      row.cancelRequested = kept({ by, reason, atMs: store.now() });
       store.append(cancelEvent(id, row.environment, by, reason), 0);
       post(id, peopleTopic, { kind: "cancel", by }, `${id}:cancel`);
     },
@@ -149,15 +159,23 @@ function memoryPeople(
       const row = store.find(id);
       const holdsLock = store.environment(row.environment).lock?.deploymentId === id;
       if (row.superseded === null && row.outcome === null && !holdsLock) {
-        row.superseded = structuredClone(by);
+        row.superseded = kept(by);
         store.append(supersedeEvent(id, row.environment, by), 0);
         post(id, peopleTopic, { kind: "superseded", ...by }, `${id}:superseded`);
       }
       return row.superseded?.by === by.by;
     },
+    async steer(id, order) {
+      const row = store.find(id);
+      if (row.outcome !== null) return;
+      row.steering = { ...structuredClone(order), atMs: store.now() };
+      const key = String((store.ends.get(chainName({ kind: "deployment", id }))?.seq ?? 0) + 1);
+      store.append(steeringEvent(id, row.environment, key, order), 0);
+      post(id, peopleTopic, order, `${id}:steer:${key}`);
+    },
     async undeliveredMessages(id) {
       const waiting = [...store.messages.values()].filter((each) => each.deploymentId === id && !each.delivered);
-      return waiting.map(({ key, topic, message }) => ({ key, topic, message: structuredClone(message) }));
+      return waiting.map(({ key, topic, message }) => ({ key, topic, message }));
     },
     async markDelivered(key) {
       const message = store.messages.get(key);
@@ -177,19 +195,17 @@ function memoryEvents(store: MemoryStore): Part<"append" | "events" | "audit"> {
     },
     async events(deploymentId, afterSeq, limit) {
       const found = store.events.filter((each) => each.deploymentId === deploymentId && each.seq > afterSeq);
-      return structuredClone(found.slice(0, limit));
+      return found.slice(0, limit);
     },
     async audit({ environment, limit }) {
       const found = newestFirst(store.events).filter((each) => each.deploymentId === null);
-      return structuredClone(
-        found.filter((each) => environment === undefined || each.environment === environment).slice(0, limit),
-      );
+      return found.filter((each) => environment === undefined || each.environment === environment).slice(0, limit);
     },
   };
 }
 
 function memoryServing(store: MemoryStore): Part<"serving" | "servingHistory" | "setServing" | "clearServing"> {
-  const shown = ({ removed: _, ...row }: StoredServing): ServingRow => structuredClone(row);
+  const shown = ({ removed: _, ...row }: StoredServing): ServingRow => row;
   return {
     async serving(environment) {
       const row = store.environments.get(environment)?.serving;
@@ -205,10 +221,10 @@ function memoryServing(store: MemoryStore): Part<"serving" | "servingHistory" | 
       const before = place.serving;
       // A repeated step says the same again: the row is brought up to date, not doubled.
       if (before?.deploymentId === row.deploymentId && before.version === row.version) {
-        Object.assign(before, structuredClone({ detail: row.detail, commit: row.commit }));
+        Object.assign(before, kept({ detail: row.detail, commit: row.commit }));
         return;
       }
-      place.serving = { ...structuredClone(row), removed: false };
+      place.serving = { ...kept(row), removed: false };
       store.serving.push(place.serving);
     },
     async clearServing(environment, attempt) {
@@ -224,13 +240,13 @@ function memoryOutbox(
   store: MemoryStore,
 ): Part<"enqueueNotifications" | "dueNotifications" | "notificationDelivered" | "notificationFailed" | "undelivered"> {
   const waiting = () => [...store.outbox.values()].filter((row) => row.deliveredAtMs === null);
-  const shown = ({ nextAttemptAtMs: _, ...row }: ReturnType<typeof waiting>[number]) => structuredClone(row);
+  const shown = ({ nextAttemptAtMs: _, ...row }: ReturnType<typeof waiting>[number]) => row;
   const waitingRow = (key: string) => waiting().find((row) => row.key === key);
   return {
     async enqueueNotifications(rows) {
       for (const row of rows.filter(({ key }) => !store.outbox.has(key))) {
         const fresh = { attempts: 0, lastError: null, deliveredAtMs: null, nextAttemptAtMs: 0 };
-        store.outbox.set(row.key, { ...storable(row), ...fresh, deploymentId: row.notification.deploymentId });
+        store.outbox.set(row.key, { ...kept(row), ...fresh, deploymentId: row.notification.deploymentId });
       }
     },
     async dueNotifications(limit, deploymentId) {

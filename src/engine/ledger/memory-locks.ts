@@ -3,7 +3,7 @@ import { asJson } from "../../domain/json.ts";
 import { type InQueue, type LockAsker, leaseExpired, ruleOnLock, ruleOnTurn } from "../../domain/lock.ts";
 import type { Ledger, LockRow } from "../../ports/ledger.ts";
 import { lockEvent } from "./chain.ts";
-import type { MemoryStore, StoredDeployment } from "./memory-store.ts";
+import { kept, type MemoryStore, type StoredDeployment } from "./memory-store.ts";
 import { answerTo } from "./refusals.ts";
 
 type LocksPart = Pick<Ledger, "acquireLock" | "acquireManualLock" | "releaseLock" | "forceUnlock" | "lock" | "locks">;
@@ -15,7 +15,7 @@ export function memoryLocks(store: MemoryStore): LocksPart {
     return { holder, ruling: ruleOnLock(holder && { ...holder, holderEnded: ended(holder) }, asker) };
   };
   const put = (lock: Omit<LockRow, "sinceMs">) => {
-    store.environment(lock.environment).lock = { ...lock, sinceMs: store.now() };
+    store.environment(lock.environment).lock = kept({ ...lock, sinceMs: store.now() });
   };
   const joinQueue = (environment: string, asker: StoredDeployment): readonly InQueue[] => {
     asker.queuedAtMs ??= store.now();
@@ -25,15 +25,14 @@ export function memoryLocks(store: MemoryStore): LocksPart {
       .sort((a, b) => (a.queuedAtMs ?? 0) - (b.queuedAtMs ?? 0))
       .map(({ id, kind }) => ({ deploymentId: id, kind }));
   };
-  const locks = () =>
-    [...store.environments.values()].flatMap(({ lock }) => (lock && !ended(lock) ? [structuredClone(lock)] : []));
+  const locks = () => [...store.environments.values()].flatMap(({ lock }) => (lock && !ended(lock) ? [lock] : []));
   return {
     async acquireLock(environment, attempt, heldBy, waits = false) {
       const row = store.takeCharge(attempt.deploymentId, attempt);
       const { holder, ruling } = rule(environment, { kind: "deployment", deploymentId: row.id });
       const asker = { deploymentId: row.id, superseded: row.superseded !== null };
       const turn = ruleOnTurn(ruling, asker, waits ? joinQueue(environment, row) : []);
-      if (turn.kind !== "take") return structuredClone(answerTo(turn, attempt, holder, row.superseded));
+      if (turn.kind !== "take") return answerTo(turn, attempt, holder, row.superseded);
       row.attempt = store.nextNumber(environment);
       row.queuedAtMs = null;
       put({ environment, deploymentId: row.id, attempt: row.attempt, heldBy, kind: "deployment", reason: "" });
@@ -41,7 +40,7 @@ export function memoryLocks(store: MemoryStore): LocksPart {
     },
     async acquireManualLock(environment, by, reason) {
       const { holder, ruling } = rule(environment, { kind: "manual", by });
-      if (ruling === "busy") return { kind: "busy", holder: structuredClone(holder as LockRow) };
+      if (ruling === "busy") return { kind: "busy", holder: holder as LockRow };
       const n = ruling === "keep" && holder ? holder.attempt : store.nextNumber(environment);
       if (ruling === "take") {
         put({ environment, deploymentId: "", attempt: n, heldBy: by, kind: "manual", reason });

@@ -2,12 +2,14 @@
 import type { Approval } from "../../domain/approval.ts";
 import type { Attempt } from "../../domain/attempt.ts";
 import { type ChainEnd, chainName } from "../../domain/audit.ts";
+import type { MetricBucket } from "../../domain/canary/bucket.ts";
 import type { DeploymentEvent, NewEvent } from "../../domain/events.ts";
 import type { Json } from "../../domain/json.ts";
 import { leaseExpired } from "../../domain/lock.ts";
-import type { DeploymentRow, LockRow, OutboxRow, ServingRow } from "../../ports/ledger.ts";
+import type { DeploymentRow, EvidenceRow, LockRow, OutboxRow, ServingRow } from "../../ports/ledger.ts";
 import { chained, emptyChain } from "./chain.ts";
 import { deploymentUnknown, staleAttempt } from "./refusals.ts";
+import { storable } from "./storable.ts";
 
 export type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -43,6 +45,7 @@ export function memoryStore(options: { readonly now: () => number; readonly id: 
   const environments = new Map<string, StoredEnvironment>();
   const events: DeploymentEvent[] = [];
   const ends = new Map<string, ChainEnd>();
+  const known = new Set<string>();
 
   const find = (id: string): StoredDeployment => {
     const row = deployments.get(id);
@@ -66,6 +69,8 @@ export function memoryStore(options: { readonly now: () => number; readonly id: 
     serving: [] as StoredServing[],
     outbox: new Map<string, Mutable<OutboxRow> & { nextAttemptAtMs: number }>(),
     records: new Map<string, Json>(),
+    evidence: new Map<string, EvidenceRow>(),
+    buckets: new Map<string, Map<string, MetricBucket>>(),
     find,
     environment,
     nextNumber: (name: string): number => ++environment(name).lastAttempt,
@@ -79,25 +84,33 @@ export function memoryStore(options: { readonly now: () => number; readonly id: 
         event.deploymentId === null
           ? chainName({ kind: "environment", id: event.environment })
           : chainName({ kind: "deployment", id: event.deploymentId });
-      if (events.some((other) => sameEvent(other, event, attempt))) return;
-      const made = chained(event, attempt, options.now(), ends.get(chain) ?? emptyChain);
+      const name = eventName(event, attempt);
+      if (known.has(name)) return;
+      known.add(name);
+      const made = frozen(chained(event, attempt, options.now(), ends.get(chain) ?? emptyChain));
       ends.set(chain, { seq: made.seq, hash: made.hash });
       events.push(made);
     },
   };
 }
 
-const sameEvent = (a: DeploymentEvent, b: NewEvent, attempt: number): boolean =>
-  a.deploymentId === b.deploymentId &&
-  a.environment === b.environment &&
-  a.step === b.step &&
-  a.attempt === attempt &&
-  a.phase === b.phase &&
-  a.key === b.key;
+/** What makes it unique. */
+const eventName = ({ deploymentId, environment, step, phase, key }: NewEvent, attempt: number): string =>
+  JSON.stringify([deploymentId, environment, step, attempt, phase, key]);
 
-/** The row as readers see it; a copy, so that nobody holds a view into the store. */
+/** Kept for good and given out as it is: no reader can change what the store holds. */
+export function frozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const member of Object.values(value)) frozen(member);
+  return Object.freeze(value);
+}
+
+/** As the store keeps it: a copy that nobody can change. */
+export const kept = <T>(value: T): T => frozen(storable(value));
+
+/** The row as readers see it; all within it is frozen, so that nobody holds a view into the store. */
 export function visible(row: StoredDeployment, nowMs: number): DeploymentRow {
   const { heartbeatAtMs, leaseMs, queuedAtMs: _since, approvals: _, executor, ...rest } = row;
   const expired = leaseExpired(heartbeatAtMs, leaseMs, nowMs);
-  return structuredClone({ ...rest, executor: executor && { ...executor, heartbeatAtMs, expired } });
+  return { ...rest, executor: executor && { ...executor, heartbeatAtMs, expired } };
 }

@@ -24,7 +24,7 @@ type DeploymentsPart = Pick<
 /** camelCase names make the rest of a row ours as it comes. */
 const columns = `id, project, environment, kind, version, commit, started_by as "startedBy", created_at_ms as "createdAtMs",
   state, outcome, ended_at_ms as "endedAtMs", attempt, input, application_version as "applicationVersion",
-  cancel as "cancelRequested", superseded,
+  cancel as "cancelRequested", superseded, steering,
   case when executor is null then null else executor || jsonb_build_object('heartbeatAtMs', heartbeat_at_ms,
     'expired', $schema.now_ms() - heartbeat_at_ms > lease_ms) end as executor`;
 

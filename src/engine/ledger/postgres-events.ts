@@ -2,9 +2,10 @@
 import type { Approval } from "../../domain/approval.ts";
 import type { ChainEnd } from "../../domain/audit.ts";
 import type { DeploymentEvent, NewEvent } from "../../domain/events.ts";
+import type { SteeringOrder } from "../../domain/steering.ts";
 import type { Superseded } from "../../domain/supersede.ts";
 import { type Ledger, peopleTopic } from "../../ports/ledger.ts";
-import { cancelEvent, chained, supersedeEvent, voteEvent, voteKey } from "./chain.ts";
+import { cancelEvent, chained, steeringEvent, supersedeEvent, voteEvent, voteKey } from "./chain.ts";
 import type { LedgerDatabase, Queries } from "./database.ts";
 import { type DeploymentFacts, lockDeployment, lockEnvironment, takeCharge } from "./postgres-deployments.ts";
 import { deploymentUnknown } from "./refusals.ts";
@@ -98,7 +99,14 @@ async function insertEvent(
 
 type PeoplePart = Pick<
   Ledger,
-  "recordApproval" | "approvals" | "post" | "requestCancel" | "supersede" | "undeliveredMessages" | "markDelivered"
+  | "recordApproval"
+  | "approvals"
+  | "post"
+  | "requestCancel"
+  | "supersede"
+  | "steer"
+  | "undeliveredMessages"
+  | "markDelivered"
 >;
 
 export function postgresPeople(db: LedgerDatabase): PeoplePart {
@@ -139,6 +147,7 @@ export function postgresPeople(db: LedgerDatabase): PeoplePart {
       });
     },
     supersede: (id, by) => db.transaction((tx) => supersede(tx, id, by)),
+    steer: (id, order) => db.transaction((tx) => steer(tx, id, order)),
     undeliveredMessages: (id) =>
       db.rows(
         "select key, topic, message from $schema.messages where deployment_id = $1 and delivered_at_ms is null order by ordinal",
@@ -166,6 +175,18 @@ async function supersede(tx: Queries, id: string, by: Superseded): Promise<boole
   await appendToDeployment(tx, supersedeEvent(id, row.environment, by), 0, row);
   await post(tx, id, peopleTopic, { kind: "superseded", ...by }, `${id}:superseded`);
   return true;
+}
+
+async function steer(tx: Queries, id: string, order: SteeringOrder): Promise<void> {
+  const row = await lockDeployment(tx, id);
+  if (row.outcome !== null) return;
+  await tx.rows(
+    `update $schema.deployments set steering = $2::jsonb || jsonb_build_object('atMs', $schema.now_ms()) where id = $1`,
+    [id, jsonText(order)],
+  );
+  const key = String(row.event_seq + 1);
+  await appendToDeployment(tx, steeringEvent(id, row.environment, key, order), 0, row);
+  await post(tx, id, peopleTopic, order, `${id}:steer:${key}`);
 }
 
 async function post(tx: Queries, id: string, topic: string, message: unknown, key: string): Promise<void> {

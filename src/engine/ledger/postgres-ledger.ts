@@ -9,6 +9,7 @@ import { type LedgerDatabase, openDatabase } from "./database.ts";
 import { postgresAudit } from "./postgres-audit.ts";
 import { postgresDeployments } from "./postgres-deployments.ts";
 import { postgresEvents, postgresPeople } from "./postgres-events.ts";
+import { postgresEvidence } from "./postgres-evidence.ts";
 import { postgresLocks, postgresServing } from "./postgres-locks.ts";
 import { jsonText } from "./storable.ts";
 
@@ -24,6 +25,7 @@ export async function postgresLedger(options: { readonly url: string; readonly s
     ...postgresEvents(db),
     ...postgresAudit(db),
     ...postgresPeople(db),
+    ...postgresEvidence(db),
     ...postgresOutbox(db),
     ...postgresRecords(db),
     close: db.close,

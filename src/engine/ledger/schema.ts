@@ -6,7 +6,7 @@
  */
 
 /** The number of migrations; recorded in `meta`. */
-export const ledgerVersion = 3;
+export const ledgerVersion = 4;
 
 /** The lowest number that a Sluice must know to work on these tables; recorded in `meta` as well. */
 export const ledgerRequires = 3;
@@ -153,5 +153,22 @@ create index on $schema.events (at_ms) where actor is not null;
   `
 alter table $schema.meta add column if not exists requires integer not null default 0;
 alter table $schema.deployments add column if not exists queued_at_ms bigint, add column if not exists superseded jsonb;
+`,
+  // R1 Z2: what people ordered for a rollout, and what the sequential test saw: each bucket of each metric once.
+  `
+alter table $schema.deployments add column if not exists steering jsonb;
+create table if not exists $schema.evidence (
+  deployment_id text primary key references $schema.deployments,
+  plan jsonb not null,
+  state jsonb not null,
+  next_index bigint not null
+);
+create table if not exists $schema.buckets (
+  deployment_id text not null references $schema.deployments,
+  metric text not null,
+  index bigint not null,
+  bucket jsonb not null,
+  primary key (deployment_id, metric, index)
+);
 `,
 ];
