@@ -42,12 +42,31 @@ const backup = {
   keepNewest: 10,
   keepRecordedDays: 365,
 };
+/** During the rollout the sequential test judges errors: a fixed line rolls back healthy releases sooner or later (docs/verdict.md). */
+const rolloutLimits = { ...limits, errorRate: "off", errorRateRise: "off" };
 const rollout = {
+  strategy: "steps",
+  earlyPromotion: false,
+  control: 5,
+  promoteWithin: "24h",
+  verdict: {
+    mode: "decides",
+    bucket: "5s",
+    grace: "2s",
+    warmUp: "60s",
+    horizon: "30m",
+    falseAlarm: 0.01,
+    holdFalseAlarm: 0.05,
+    dispersion: "measured",
+    dispersionWithoutHistory: 1.5,
+    rehearsal: true,
+  },
+  adaptive: { budget: 50, reaction: "10s", minSoak: "60s", maxSoak: "10m" },
   settle: "0s",
   checkEvery: "10s",
   failureLimit: 3,
   drainTimeout: "30s",
-  limits,
+  limits: rolloutLimits,
   unknownFor: "5m",
   onUnknown: "roll-back",
   unattended: "60s",

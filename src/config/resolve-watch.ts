@@ -6,6 +6,7 @@ import type {
   RolloutSettings,
   SmokeCheckSettings,
   TrafficLimits,
+  VerdictSettings,
 } from "../domain/settings.ts";
 import type { CompleteEnvironment } from "./schema.ts";
 
@@ -80,9 +81,37 @@ function limitSettings(limits: CompleteEnvironment["rollout"]["limits"]): Traffi
   return { ...same, meanLatencyMs: meanLatency, p95LatencyMs: p95Latency };
 }
 
+function verdictSettings(verdict: CompleteEnvironment["rollout"]["verdict"]): VerdictSettings {
+  const { bucket, grace, warmUp, horizon, dispersion, weights, ...same } = verdict;
+  return {
+    ...same,
+    bucketMs: bucket,
+    graceMs: grace,
+    warmUpMs: warmUp,
+    horizonMs: horizon,
+    dispersion: dispersion === "measured" ? null : dispersion,
+    weights: weights ?? null,
+  };
+}
+
 export function rolloutSettings(rollout: CompleteEnvironment["rollout"]): RolloutSettings {
   return {
-    steps: rollout.steps.map(({ percent, bake }) => ({ percent, bakeMs: bake })),
+    strategy: rollout.strategy,
+    steps: rollout.steps.map(({ percent, bake, promote }) => ({
+      percent,
+      bakeMs: bake,
+      ...(promote === "by-hand" && { promote }),
+    })),
+    verdict: verdictSettings(rollout.verdict),
+    adaptive: {
+      budget: rollout.adaptive.budget,
+      reactionMs: rollout.adaptive.reaction,
+      minSoakMs: rollout.adaptive.minSoak,
+      maxSoakMs: rollout.adaptive.maxSoak,
+    },
+    earlyPromotion: rollout.earlyPromotion,
+    controlPercent: rollout.control,
+    promoteWithinMs: rollout.promoteWithin,
     settleMs: rollout.settle,
     checkEveryMs: rollout.checkEvery,
     failureLimit: rollout.failureLimit,

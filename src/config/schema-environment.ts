@@ -21,6 +21,7 @@ import {
   valueOrSecret,
   variableName,
 } from "./schema-values.ts";
+import { Adaptive, VerdictRules } from "./schema-verdict.ts";
 
 const refPattern = () =>
   z.string().regex(/^(?!-)[A-Za-z0-9._/*+@-]{1,200}$/, {
@@ -105,7 +106,16 @@ export const WrittenEnvironment = z
     approvals: partly(Approvals),
     lock: partly(Lock),
     backup: partly(Backup),
-    rollout: partly(z.strictObject({ ...Rollout.shape, limits: partly(Limits) }).meta(Rollout.meta() ?? {})),
+    rollout: partly(
+      z
+        .strictObject({
+          ...Rollout.shape,
+          limits: partly(Limits),
+          verdict: partly(VerdictRules),
+          adaptive: partly(Adaptive),
+        })
+        .meta(Rollout.meta() ?? {}),
+    ),
     smoke: partly(Smoke),
     observation: partly(
       z.strictObject({ ...Observation.shape, limits: partly(Limits) }).meta(Observation.meta() ?? {}),

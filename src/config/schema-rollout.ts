@@ -1,7 +1,8 @@
 /** How traffic moves to the candidate, how it is watched, and the way back. */
 import { z } from "zod";
-import { failureActions } from "../domain/settings.ts";
+import { failureActions, rolloutStrategies } from "../domain/settings.ts";
 import { count, duration, file, key, line, orOff, period, say, share } from "./schema-values.ts";
+import { Adaptive, VerdictRules } from "./schema-verdict.ts";
 
 export const Limits = z
   .strictObject({
@@ -36,6 +37,11 @@ const steps = () =>
       z.strictObject({
         percent: key(count(1, 100), "Share of the traffic that the candidate gets.", 10),
         bake: key(duration(), "How long the step must stay healthy.", "5m"),
+        promote: key(
+          z.enum(["automatic", "by-hand"]).optional(),
+          "`by-hand`: after its bake the weight stays until somebody types `sluice promote`; `automatic` unless said otherwise.",
+          "by-hand",
+        ),
       }),
     )
     .min(1)
@@ -60,6 +66,20 @@ export const Rollout = z
       3,
     ),
     drainTimeout: key(duration(), "Requests under way at the version that leaves get this long to end.", "30s"),
+    strategy: key(
+      z.enum(rolloutStrategies),
+      "`steps` as written; `adaptive`: the weights follow from the traffic, small while little is known, and 100 % as soon as the candidate is proven good.",
+      "steps",
+    ),
+    earlyPromotion: key(z.boolean(), "A step ends before its bake once the candidate is proven good.", false),
+    control: key(
+      count(0, 50),
+      "At 100 % this much stays on the stable version until the bake ends, so that there is something to compare with; 0: impossible here.",
+      5,
+    ),
+    promoteWithin: key(period(), "A step that is promoted by hand goes back when nobody did within this time.", "24h"),
+    verdict: VerdictRules,
+    adaptive: Adaptive,
     limits: Limits,
     unknownFor: key(duration(), "How long beyond its bake a step may stay undecided before `onUnknown` applies.", "5m"),
     onUnknown: key(

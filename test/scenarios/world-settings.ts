@@ -1,6 +1,11 @@
 /** The settings of an environment in the scenarios: short bakes, three weights, two routed components and a worker without a route. */
 import { checkActionsOf } from "../../src/domain/checks.ts";
-import type { ComponentSettings, EnvironmentSettings, TrafficLimits } from "../../src/domain/settings.ts";
+import type {
+  ComponentSettings,
+  EnvironmentSettings,
+  TrafficLimits,
+  VerdictSettings,
+} from "../../src/domain/settings.ts";
 
 export const second = 1_000;
 export const minute = 60 * second;
@@ -15,6 +20,21 @@ const limits: TrafficLimits = {
   meanLatencyMs: null,
   p95LatencyMs: null,
   minRequests: 20,
+};
+
+/** The scenarios of the sequential test switch it on. */
+export const verdictOff: VerdictSettings = {
+  mode: "off",
+  bucketMs: 5 * second,
+  graceMs: 2 * second,
+  warmUpMs: minute,
+  horizonMs: 30 * minute,
+  falseAlarm: 0.01,
+  holdFalseAlarm: 0.05,
+  dispersion: null,
+  dispersionWithoutHistory: 1,
+  rehearsal: false,
+  weights: null,
 };
 
 export function component(name: string, more: Partial<ComponentSettings> = {}): ComponentSettings {
@@ -73,6 +93,12 @@ export function scenarioSettings(environment: string): EnvironmentSettings {
       keepRecordedDays: 365,
     },
     rollout: {
+      strategy: "steps",
+      verdict: verdictOff,
+      adaptive: { budget: 50, reactionMs: 10 * second, minSoakMs: minute, maxSoakMs: 10 * minute },
+      earlyPromotion: false,
+      controlPercent: 0,
+      promoteWithinMs: hour,
       steps: [
         { percent: 5, bakeMs: 30 * second },
         { percent: 50, bakeMs: 30 * second },
