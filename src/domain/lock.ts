@@ -83,3 +83,9 @@ export function firstFreeId(id: string, isTaken: (candidate: string) => boolean)
     if (!isTaken(candidate)) return candidate;
   }
 }
+
+/** May a taker-over replace the attempt that it saw abandoned? Not where another one was quicker, nor after the end. */
+export const mayReplace = (
+  row: { readonly attempt: number; readonly outcome: string | null },
+  abandoned: number,
+): boolean => row.attempt === abandoned && row.outcome === null;

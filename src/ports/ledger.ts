@@ -147,10 +147,13 @@ export interface Ledger {
   /**
    * A new execution attempt takes charge of the deployment: the environment's next number, this executor, lease begun. If the
    * deployment holds the lock, the lock follows. From now on writes of the attempt before are refused (STALE_ATTEMPT).
+   * @param after only in place of this attempt, which was found abandoned: of several that want to take over one succeeds, and
+   * the others, like whoever comes after the end, are refused with STALE_ATTEMPT.
    */
   beginAttempt(
     id: string,
     executor: { readonly id: string; readonly host: string; readonly pid: number },
+    after?: number,
   ): Promise<Attempt>;
   /** Renews the lease; tells what has arrived. Rejects with STALE_ATTEMPT when another attempt is in charge. */
   heartbeat(

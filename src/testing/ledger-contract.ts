@@ -56,6 +56,23 @@ function attemptContract(atDesk: AtDesk): void {
     expect(await ids({ project: "another" })).toEqual([]);
   });
 
+  atDesk("L2 of several that take an abandoned attempt over one succeeds, and nobody after the end", async (desk) => {
+    const { ledger } = desk;
+    const { id, attempt } = await desk.begun();
+    const takers = ["e2", "e3", "e4", "e5"];
+
+    const tried = await Promise.allSettled(takers.map((taker) => ledger.beginAttempt(id, executor(taker), attempt.n)));
+
+    const won = tried.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    const lost = tried.flatMap((each) => (each.status === "rejected" ? [each.reason as unknown] : []));
+    expect(won).toHaveLength(1);
+    for (const reason of lost) expect(reason).toMatchObject(stale);
+    const now = won[0] ?? attempt;
+    expect((await ledger.deployment(id))?.attempt).toBe(now.n);
+    await ledger.finish(id, "failed", now);
+    await expect(ledger.beginAttempt(id, executor("e6"), now.n)).rejects.toMatchObject(stale);
+  });
+
   atDesk("L2 an attempt replaced by the next one can write nothing more", async (desk) => {
     const { ledger, environment } = desk;
     const { id, attempt } = await desk.begun();

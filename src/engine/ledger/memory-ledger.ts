@@ -5,14 +5,14 @@
 import { randomUUID } from "node:crypto";
 import { chainName } from "../../domain/audit.ts";
 import { asJson } from "../../domain/json.ts";
-import { defaultLeaseMs, firstFreeId, ruleOnOutcome } from "../../domain/lock.ts";
+import { defaultLeaseMs, firstFreeId, mayReplace, ruleOnOutcome } from "../../domain/lock.ts";
 import { type Ledger, peopleTopic, type ServingRow } from "../../ports/ledger.ts";
 import { cancelEvent, steeringEvent, supersedeEvent, voteEvent, voteKey } from "./chain.ts";
 import { memoryAudit } from "./memory-audit.ts";
 import { memoryEvidence } from "./memory-evidence.ts";
 import { memoryLocks } from "./memory-locks.ts";
 import { kept, type MemoryStore, memoryStore, type StoredServing, visible } from "./memory-store.ts";
-import { outcomeLatched } from "./refusals.ts";
+import { outcomeLatched, staleAttempt } from "./refusals.ts";
 
 /** @param options.now the ledger's clock, milliseconds. */
 export function memoryLedger(options: { readonly now: () => number; readonly id?: string }): Ledger {
@@ -95,8 +95,9 @@ function memoryAttempts(
       if (ruling === "refuse") throw outcomeLatched(id, row.outcome ?? "", outcome);
       if (ruling === "write") Object.assign(row, { outcome, state: "ended", endedAtMs: store.now() });
     },
-    async beginAttempt(id, { id: executorId, host, pid }) {
+    async beginAttempt(id, { id: executorId, host, pid }, after) {
       const row = store.find(id);
+      if (after !== undefined && !mayReplace(row, after)) throw staleAttempt(id, after);
       const n = store.nextNumber(row.environment);
       const executor = { id: executorId, host, pid };
       Object.assign(row, { attempt: n, executor, heartbeatAtMs: store.now(), leaseMs: defaultLeaseMs });

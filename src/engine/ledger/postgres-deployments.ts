@@ -1,6 +1,6 @@
 /** Deployments, their attempts and leases, in SQL. */
 import type { Attempt } from "../../domain/attempt.ts";
-import { defaultLeaseMs, firstFreeId, ruleOnOutcome } from "../../domain/lock.ts";
+import { defaultLeaseMs, firstFreeId, mayReplace, ruleOnOutcome } from "../../domain/lock.ts";
 import type { Outcome } from "../../domain/outcome.ts";
 import type { Superseded } from "../../domain/supersede.ts";
 import type { DeploymentRow, ExecutorRow, Ledger } from "../../ports/ledger.ts";
@@ -70,7 +70,8 @@ export function postgresDeployments(db: LedgerDatabase): DeploymentsPart {
     },
 
     finish: (id, outcome, attempt) => db.transaction((tx) => finish(tx, id, outcome, attempt)),
-    beginAttempt: (id, executor) => db.transaction((tx) => beginAttempt(tx, db.ledgerId, id, executor)),
+    beginAttempt: (id, executor, after) =>
+      db.transaction((tx) => beginAttempt(tx, db.ledgerId, { id, executor, after })),
 
     async heartbeat(id, attempt, leaseMs) {
       const [row] = await db.rows<Pick<DeploymentRow, "cancelRequested">>(
@@ -149,15 +150,20 @@ export async function nextNumber(tx: Queries, environment: string): Promise<numb
 async function beginAttempt(
   tx: Queries,
   ledgerId: string,
-  id: string,
-  executor: Pick<ExecutorRow, "id" | "host" | "pid">,
+  asked: {
+    readonly id: string;
+    readonly executor: Pick<ExecutorRow, "id" | "host" | "pid">;
+    readonly after: number | undefined;
+  },
 ): Promise<Attempt> {
+  const { id, executor, after } = asked;
   const [found] = await tx.rows<{ readonly environment: string }>(
     "select environment from $schema.deployments where id = $1",
     [id],
   );
   if (!found) throw deploymentUnknown(id);
   await lockEnvironment(tx, found.environment);
+  if (after !== undefined && !mayReplace(await lockDeployment(tx, id), after)) throw staleAttempt(id, after);
   const n = await nextNumber(tx, found.environment);
   await tx.rows(
     `update $schema.deployments set attempt = $2, executor = $3, heartbeat_at_ms = $schema.now_ms(), lease_ms = $4
