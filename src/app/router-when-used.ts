@@ -4,13 +4,14 @@
  * there, once the address was found free.
  */
 import { createServer } from "node:net";
-import { builtinRouter, ensureBuiltinRouter } from "../adapters/builtin-router/adapter.ts";
+import { type BuiltinRouter, builtinRouter, ensureBuiltinRouter } from "../adapters/builtin-router/adapter.ts";
 import { answers } from "../adapters/builtin-router/control-client.ts";
 import { readRecord } from "../adapters/builtin-router/run-time.ts";
 import { loadState } from "../adapters/builtin-router/state-file.ts";
 import { SluiceError } from "../domain/errors.ts";
+import type { RouterBuckets } from "../domain/traffic.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Router } from "../ports/router.ts";
+import type { BucketQuery, Router } from "../ports/router.ts";
 
 export interface RouteOptions {
   readonly stateFolder: string;
@@ -27,14 +28,14 @@ export function routerWhenUsed(options: RouteOptions): Router {
   // From the first change on this process answers for the router: one that died is started again also to be read.
   let used = false;
 
-  const started = async (signal: AbortSignal): Promise<Router> => {
+  const started = async (signal: AbortSignal): Promise<BuiltinRouter> => {
     used = true;
     await ensureBuiltinRouter({ stateFolder, nodePath: process.execPath, clock, signal });
     return router;
   };
 
   /** The router where it runs and has this route; undefined where nothing is there and the address is free. */
-  const present = async (signal: AbortSignal): Promise<Router | undefined> => {
+  const present = async (signal: AbortSignal): Promise<BuiltinRouter | undefined> => {
     if (used) return started(signal);
     const record = await readRecord(stateFolder);
     const runs = record !== undefined && (await answers(record, clock, signal));
@@ -54,12 +55,25 @@ export function routerWhenUsed(options: RouteOptions): Router {
       return there ? there.fence(signal) : ((await loadState(stateFolder)).routes[route]?.fence ?? undefined);
     },
     observe: async (signal) => (await present(signal))?.observe(signal) ?? [],
+    buckets: async (query, signal) => (await present(signal))?.buckets(query, signal) ?? none(query, clock.now()),
     counters: async (signal) => (await present(signal))?.counters(signal) ?? new Map(),
     claim: async (attempt, signal) => (await started(signal)).claim(attempt, signal),
     disown: async (reason, signal) => (await started(signal)).disown(reason, signal),
     shift: async (to, attempt, signal, shift) => (await started(signal)).shift(to, attempt, signal, shift),
     drain: async (revision, timeoutMs, attempt, signal) =>
       (await started(signal)).drain(revision, timeoutMs, attempt, signal),
+  };
+}
+
+/** Nothing is there, so nothing is known of any interval: none is closed. */
+function none({ bucketMs }: BucketQuery, nowMs: number): RouterBuckets {
+  return {
+    bucketMs,
+    nowMs,
+    startedAtMs: nowMs,
+    openIndex: Math.floor(nowMs / bucketMs),
+    latencyEdgesMs: [],
+    buckets: [],
   };
 }
 

@@ -38,6 +38,49 @@ export interface Counters {
   readonly latencyCounts: readonly number[];
 }
 
+/** What one revision did within one interval of a grid, never cumulative. Counted when the response ended or the attempt failed. */
+export interface BucketCounts {
+  readonly requests: number;
+  /** As in `Counters`. */
+  readonly errors: number;
+  readonly durationSumMs: number;
+  /**
+   * How many of the requests that *arrived* in the interval the weights in force gave to this revision (a sum of fractions),
+   * whoever got them. Against it a revision that swallows requests shows.
+   */
+  readonly expectedRequests: number;
+  /** Pairs of index into `latencyEdgesMs` and count, only those with a count; index `latencyEdgesMs.length` is above the highest. */
+  readonly latencyCounts: readonly (readonly [number, number])[];
+  /** Sixteen parts by hash of the session, in order: what the dispersion of errors is estimated from. They add up to the above. */
+  readonly shards: readonly { readonly requests: number; readonly errors: number }[];
+}
+
+/** One closed interval of a route; `index` is `floor(startMs / bucketMs)` since the epoch, by the router's clock. */
+export interface RouterBucket {
+  readonly index: number;
+  /**
+   * The router does not know the whole interval: it began to count within it or later (a restart forgets), or the interval is
+   * older than what is kept. Counts are what is known, never negative.
+   */
+  readonly resetSeen: boolean;
+  /** A revision that is absent had no request and was due none. */
+  readonly revisions: ReadonlyMap<RevisionId, BucketCounts>;
+}
+
+export interface RouterBuckets {
+  readonly bucketMs: number;
+  /** The router's clock when it answered, ms since the epoch: the difference to the reader's is the clocks' skew. */
+  readonly nowMs: number;
+  /** When the router began to count this route: its process started, or the route was made. What was before is not known. */
+  readonly startedAtMs: number;
+  /** The interval that is still open. All below it are final: asked again they are the same. */
+  readonly openIndex: number;
+  /** Upper edges of all latency counts, milliseconds, rising by at most 5 % each. */
+  readonly latencyEdgesMs: readonly number[];
+  /** Every closed interval that was asked for, in order, none left out. */
+  readonly buckets: readonly RouterBucket[];
+}
+
 export const percentOf = (split: Split, revision: RevisionId): number =>
   split.find((share) => share.revision === revision)?.percent ?? 0;
 

@@ -3,11 +3,19 @@
  * read back from the router itself. A missing ability is a missing member, refused when planning.
  */
 import type { Attempt, FenceRecord, Fencing } from "../domain/attempt.ts";
-import type { Counters, RevisionId, Split } from "../domain/traffic.ts";
+import type { Counters, RevisionId, RouterBuckets, Split } from "../domain/traffic.ts";
 
 export interface ShiftOptions {
   /** Who gets all traffic when nobody renews the split for `unattendedMs`. Undefined: the split stays for ever. */
   readonly unattended?: { readonly fallback: RevisionId; readonly afterMs: number };
+}
+
+export interface BucketQuery {
+  /** A multiple of 250. */
+  readonly bucketMs: number;
+  /** From this index to below the other one: at most 4,000 of them, more are refused. */
+  readonly fromIndex: number;
+  readonly toIndex: number;
 }
 
 export interface Router {
@@ -33,6 +41,12 @@ export interface Router {
   drain(revision: RevisionId, timeoutMs: number, attempt: Attempt, signal: AbortSignal): Promise<number>;
 
   counters(signal: AbortSignal): Promise<ReadonlyMap<RevisionId, Counters>>;
+
+  /**
+   * What each revision did in closed intervals of the epoch's grid, kept for at least fifteen minutes. Requests of testers are
+   * not in it, nor in `counters`. Absent where a router cannot tell: no verdict can be drawn from its own numbers.
+   */
+  readonly buckets?: (query: BucketQuery, signal: AbortSignal) => Promise<RouterBuckets>;
 
   /** Plain shell commands that send all traffic to a revision, for a person when Sluice is down (X9). */
   instructions(to: Split): readonly string[];

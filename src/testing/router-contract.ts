@@ -1,6 +1,7 @@
 /**
  * What every Router must do, whatever divides the traffic. An adapter's test calls
- * `routerContract("haproxy", async () => routerWorld(router, stop))`; authors of other adapters can import it too.
+ * `routerContract("haproxy", async () => routerWorld(router, stop))`; authors of other adapters can import it too. Optional
+ * members are proven where the caller says that they are offered, and must be absent where it does not.
  */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Attempt } from "../domain/attempt.ts";
@@ -8,6 +9,7 @@ import { SluiceError } from "../domain/errors.ts";
 import { type Endpoint, percentOf, type RevisionId, type Split, sameWeights } from "../domain/traffic.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Router } from "../ports/router.ts";
+import { bucketContract } from "./router-contract-buckets.ts";
 
 export interface Answer {
   /** HTTP status; 0 when the connection was refused or broken. */
@@ -79,7 +81,7 @@ async function until(world: RouterWorld, condition: () => Promise<boolean>): Pro
   return false;
 }
 
-export function routerContract(name: string, make: () => Promise<RouterWorld>): void {
+export function routerContract(name: string, make: () => Promise<RouterWorld>, offers = { buckets: false }): void {
   describe(`${name} keeps the Router contract`, () => {
     let world: RouterWorld;
 
@@ -94,6 +96,7 @@ export function routerContract(name: string, make: () => Promise<RouterWorld>): 
     enforcesItsFence(() => world);
     drains(() => world);
     counts(() => world);
+    bucketContract(() => world, offers.buckets === true);
   });
 }
 

@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import type { Attempt, FenceRecord } from "../../domain/attempt.ts";
 import { SluiceError } from "../../domain/errors.ts";
-import type { Counters, RevisionId, Split } from "../../domain/traffic.ts";
+import type { Counters, RevisionId, RouterBuckets, Split } from "../../domain/traffic.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Router } from "../../ports/router.ts";
+import type { BucketQuery, Router } from "../../ports/router.ts";
 import { type Call, callDeadlineMs, callRouter } from "./control-client.ts";
 import type { Answers, CommandBody, CommandName, RouteStatus } from "./protocol.ts";
 import { readRecord, recordPath } from "./run-time.ts";
@@ -22,8 +22,7 @@ export interface BuiltinRouterOptions {
 }
 
 export interface BuiltinRouter extends Router {
-  /** Closed 5-second buckets of every revision, from an index on. */
-  buckets(fromIndex: number, signal: AbortSignal): Promise<Answers["buckets"]>;
+  buckets(query: BucketQuery, signal: AbortSignal): Promise<RouterBuckets>;
   /** The route with its deadline, its retries, and whether it reverted by itself. Undefined: not made yet. */
   status(signal: AbortSignal): Promise<RouteStatus | undefined>;
 }
@@ -83,7 +82,14 @@ export function builtinRouter(options: BuiltinRouterOptions): BuiltinRouter {
       if (!(await exists(signal))) return new Map();
       return new Map(Object.entries((await ask("counters", { route }, signal)).revisions));
     },
-    buckets: (fromIndex, signal) => ask("buckets", { route, fromIndex }, signal),
+    async buckets(query, signal) {
+      const answer = await ask("buckets", { route, ...query }, signal);
+      const buckets = answer.buckets.map((bucket) => ({
+        ...bucket,
+        revisions: new Map(Object.entries(bucket.revisions)),
+      }));
+      return { ...answer, buckets };
+    },
     status,
     instructions: (to) => instructions(stateFolder, route, to),
   };

@@ -50,7 +50,7 @@ afterAll(async () => {
   await rm(suiteFolder, { recursive: true });
 });
 
-routerContract("the built-in router", async () => {
+const suiteWorld = async (): Promise<RouterWorld> => {
   suiteRoutes += 1;
   const address = { host: "127.0.0.1", port: await freePort() };
   const router = builtinRouter({
@@ -60,7 +60,9 @@ routerContract("the built-in router", async () => {
     clock: wallClock,
   });
   return routerWorld(router, async () => undefined);
-});
+};
+
+routerContract("the built-in router", suiteWorld, { buckets: true });
 
 const open: RouterWorld[] = [];
 afterEach(async () => {
@@ -234,18 +236,44 @@ test("a port that another process uses is refused by number, with the command th
   }
 });
 
-test("O4 closed buckets can be read, and add up to the counters", async () => {
-  const { world, router } = await serving({ stable: 100 });
-  for (let i = 0; i < 10; i++) await world.request();
+test("O4 a router that was killed does not know its buckets before, and says so instead of showing none", async () => {
+  const { world, router, stateFolder, pid } = await serving({ stable: 100 });
+  const bucketMs = 250;
+  await world.request();
+  const indexOf = async () => (await router.buckets({ bucketMs, fromIndex: 0, toIndex: 0 }, forever)).openIndex;
+  const before = await indexOf();
+  await eventually("the bucket closes", async () => (await indexOf()) > before);
+  await killed(pid);
 
-  await eventually("the bucket closes", async () => bucketsOf(await router.buckets(0, forever)).length > 0, 8000);
+  await launch(stateFolder);
+  await world.request();
+  const after = await indexOf();
+  await eventually("two buckets close", async () => (await indexOf()) > after + 1);
+  const answer = await router.buckets({ bucketMs, fromIndex: before, toIndex: after + 2 }, forever);
 
-  const buckets = bucketsOf(await router.buckets(0, forever));
-  expect(buckets.reduce((sum, bucket) => sum + bucket.requests, 0)).toBe(10);
-  expect(buckets.flatMap((bucket) => bucket.latencyCounts).reduce((sum, [, count]) => sum + count, 0)).toBe(10);
+  const restart = Math.floor(answer.startedAtMs / bucketMs);
+  expect(restart).toBeGreaterThanOrEqual(before);
+  expect(answer.buckets.find(({ index }) => index === before)).toMatchObject({ resetSeen: true });
+  expect(answer.buckets.find(({ index }) => index === restart)).toMatchObject({ resetSeen: true });
+  expect(answer.buckets.find(({ index }) => index === after + 1)).toMatchObject({ resetSeen: false });
+  const requests = answer.buckets.map(({ revisions }) => revisions.get("stable")?.requests ?? 0);
+  expect(
+    requests.reduce((total, count) => total + count, 0),
+    "of the new process only",
+  ).toBe(1);
+  expect(Math.min(...requests)).toBe(0);
 }, 15_000);
 
-const bucketsOf = (answer: Awaited<ReturnType<BuiltinRouter["buckets"]>>) => answer.revisions.stable ?? [];
+test("a question for more buckets than an answer may hold is refused", async () => {
+  const { router } = await serving({ stable: 100 });
+
+  const tooMany = router.buckets({ bucketMs: 250, fromIndex: 0, toIndex: 4001 }, forever);
+
+  await expect(tooMany).rejects.toMatchObject({ failure: { code: "USAGE" } });
+  await expect(router.buckets({ bucketMs: 300, fromIndex: 0, toIndex: 1 }, forever)).rejects.toMatchObject({
+    failure: { code: "USAGE" },
+  });
+});
 
 test("a router that does not answer is reported within its deadline", async () => {
   const { router, pid } = await serving({ stable: 100 });

@@ -9,7 +9,7 @@ import { PassThrough } from "node:stream";
 import type { Dispatcher } from "undici";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import { sendProblem } from "./problem.ts";
-import type { Revision, UnderWay, Upstream } from "./revision.ts";
+import type { Revision, UnderWay, Upstream, Visit } from "./revision.ts";
 import { type ConnectionError, closeQuietly, enter, freshConnection, leave, nextUpstream } from "./revision.ts";
 
 /** A body up to this size is read before it is sent on, so that it can be sent twice. */
@@ -20,13 +20,18 @@ const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
 
 type Body = Buffer | PassThrough | null;
 
+export interface Chosen extends Visit {
+  readonly revision: Revision;
+  readonly upstream: Upstream;
+}
+
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** In origin form. */
   readonly path: string;
   /** Called once, when the request is ready to be sent: decides who serves it. */
-  choose(): { readonly revision: Revision; readonly upstream: Upstream } | undefined;
+  choose(): Chosen | undefined;
   /** Milliseconds since the epoch, rising steadily. */
   nowMs(): number;
 }
@@ -55,6 +60,7 @@ function readWhole(request: IncomingMessage, done: (body: Buffer) => void): void
 class Attempt implements Dispatcher.DispatchHandler, UnderWay {
   readonly #exchange: Exchange;
   readonly #revision: Revision;
+  readonly #shard: number;
   readonly #headers: string[];
   readonly #body: Body;
   readonly #startedMs: number;
@@ -68,9 +74,10 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
   /** Why we ended it ourselves. */
   #given: "client left" | "drained" | undefined;
 
-  constructor(exchange: Exchange, chosen: { revision: Revision; upstream: Upstream }, headers: string[], body: Body) {
+  constructor(exchange: Exchange, chosen: Chosen, headers: string[], body: Body) {
     this.#exchange = exchange;
     this.#revision = chosen.revision;
+    this.#shard = chosen.shard;
     this.#upstream = chosen.upstream;
     this.#headers = headers;
     this.#body = body;
@@ -178,7 +185,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
   #end(failed: boolean): void {
     this.#ended = true;
     const nowMs = this.#exchange.nowMs();
-    this.#revision.meter.count(nowMs - this.#startedMs, failed, nowMs);
+    this.#revision.meter.count(nowMs - this.#startedMs, failed, nowMs, this.#shard);
     leave(this.#revision, this);
   }
 }

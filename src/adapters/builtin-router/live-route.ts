@@ -5,23 +5,21 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { RevisionId, Split } from "../../domain/traffic.ts";
-import { serve } from "./exchange.ts";
+import { type Chosen, serve } from "./exchange.ts";
 import { originPath } from "./headers.ts";
 import { type Address, listening } from "./listener.ts";
 import { sendProblem, writeProblem } from "./problem.ts";
-import { createRevision, nextUpstream, type Revision, setEndpoints, type Upstream } from "./revision.ts";
+import { createRevision, nextUpstream, type Revision, setEndpoints } from "./revision.ts";
+import { shardOf } from "./session.ts";
 import { serveUpgrade } from "./upgrade.ts";
 import { type WeightedOrder, weightedOrder } from "./weighted-order.ts";
 
 /** Revisions without weight whose counters are kept; the longest retired are forgotten first. */
 const retiredKept = 32;
 
-interface Chosen {
-  readonly revision: Revision;
-  readonly upstream: Upstream;
-}
-
 export class LiveRoute {
+  /** When this route began to count: it was made, or the router's process started with it. */
+  readonly sinceMs: number;
   readonly #name: string;
   readonly #nowMs: () => number;
   readonly #random: () => number;
@@ -35,6 +33,7 @@ export class LiveRoute {
   constructor(name: string, nowMs: () => number, random: () => number) {
     this.#name = name;
     this.#nowMs = nowMs;
+    this.sinceMs = nowMs();
     this.#random = random;
     this.#order = weightedOrder([], random);
   }
@@ -98,15 +97,26 @@ export class LiveRoute {
     });
   }
 
-  #choose(): Chosen | undefined {
+  #choose(request: IncomingMessage): Chosen | undefined {
     const revision = this.#serving[this.#order.next()];
     const upstream = revision === undefined ? undefined : nextUpstream(revision);
-    return revision === undefined || upstream === undefined ? undefined : { revision, upstream };
+    if (revision === undefined || upstream === undefined) return undefined;
+    this.#expect();
+    return { revision, upstream, shard: shardOf(request) };
+  }
+
+  /** Notes what the weights gave to whom, so that what arrives at a revision can be compared with it. */
+  #expect(): void {
+    const nowMs = this.#nowMs();
+    for (let i = 0; i < this.#serving.length; i++) {
+      const percent = this.#split[i]?.percent ?? 0;
+      if (percent > 0) this.#serving[i]?.meter.expect(percent / 100, nowMs);
+    }
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const path = originPath(request.url ?? "");
-    const choose = () => this.#choose() ?? this.#refuse(response);
+    const choose = () => this.#choose(request) ?? this.#refuse(response);
     if (path === undefined) sendProblem(response, 400, this.#noPath(request));
     else serve({ request, response, path, nowMs: this.#nowMs, choose });
   }
@@ -117,7 +127,7 @@ export class LiveRoute {
 
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const path = originPath(request.url ?? "");
-    const chosen = path === undefined ? undefined : this.#choose();
+    const chosen = path === undefined ? undefined : this.#choose(request);
     if (path === undefined) writeProblem(socket, 400, this.#noPath(request));
     else if (chosen === undefined) writeProblem(socket, 503, this.#noneServes());
     else serveUpgrade({ request, socket, head, path, ...chosen, nowMs: this.#nowMs });
@@ -133,7 +143,12 @@ export class LiveRoute {
 
   #retire(): void {
     const retired = this.revisions().filter(({ id }) => !this.#split.some((share) => share.revision === id));
-    for (const revision of retired) setEndpoints(revision, []);
+    const nowMs = this.#nowMs();
+    for (const revision of retired) {
+      setEndpoints(revision, []);
+      // They count nothing any more, so nothing else would make them forget.
+      revision.meter.tidy(nowMs);
+    }
     const done = retired.filter((revision) => revision.underWay.size === 0);
     for (const { id } of done.slice(0, Math.max(0, done.length - retiredKept))) this.#revisions.delete(id);
   }

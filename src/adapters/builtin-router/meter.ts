@@ -1,14 +1,18 @@
 /**
- * What one revision did, counted: cumulative counters with a latency histogram, and the same in closed 5-second buckets
- * kept for a quarter of an hour, which is what the sequential canary test reads. A request is counted when its response
- * ended or its attempt failed.
+ * What one revision did, counted: cumulative counters with a latency histogram, and the same on a base grid of closed 250 ms
+ * intervals kept for a quarter of an hour, which readers merge into the grid of their verdict. A request is counted when its
+ * response ended or its attempt failed, so nothing is ever added to an interval that is over.
  */
-import type { Counters } from "../../domain/traffic.ts";
+import type { BucketCounts, Counters } from "../../domain/traffic.ts";
 
-export const bucketMs = 5000;
+/** The base grid: buckets that are asked for are multiples of it. */
+export const baseMs = 250;
 
-/** Fifteen minutes of closed buckets and a minute of slack for a reader that was away. */
-const bucketsKept = 192;
+/** Fifteen minutes, and one for a reader that was away. */
+export const keptMs = 16 * 60_000;
+
+/** Requests of one session fall into the same of these parts (canary.md 4.4: the dispersion is estimated from them). */
+export const shardCount = 16;
 
 const growth = 1.05;
 const lowestEdgeMs = 0.5;
@@ -33,66 +37,71 @@ export function edgeOf(ms: number): number {
   return ms > (latencyEdgesMs[guess] ?? Number.POSITIVE_INFINITY) ? guess + 1 : guess;
 }
 
-/** One closed bucket. Latency counts are sparse pairs of edge index and count. */
-export interface Bucket {
-  /** Whole 5-second intervals since the epoch. */
-  readonly index: number;
-  readonly startMs: number;
-  readonly requests: number;
-  readonly errors: number;
-  readonly durationSumMs: number;
-  readonly latencyCounts: readonly (readonly [number, number])[];
+/** One interval's histogram and shards lie in one row of cells: latency bins, then requests by shard, then errors by shard. */
+const bins = latencyEdgesMs.length + 1;
+const shardRequestsAt = bins;
+const shardErrorsAt = bins + shardCount;
+const cellsPerRow = bins + 2 * shardCount;
+const countBits = 23;
+const countMask = 2 ** countBits - 1;
+
+interface Sums {
+  requests: number;
+  errors: number;
+  durationSumMs: number;
+  expectedRequests: number;
+}
+
+const noSums = (): Sums => ({ requests: 0, errors: 0, durationSumMs: 0, expectedRequests: 0 });
+
+/**
+ * A closed interval keeps only cells that are not zero, each as `cell << 23 | count`: at most 1.1 KB where all are, so that a
+ * revision which serves all the time keeps at most 4.5 MB, and about 1 MB at a few hundred requests a second.
+ */
+interface ClosedInterval extends Readonly<Sums> {
+  /** `floor(startMs / baseMs)`. */
+  readonly at: number;
+  readonly cells: Uint32Array;
 }
 
 export interface Meter {
   enter(): void;
-  /** One request ended, `failed` or not. Does not end its being in flight: an upgraded connection lives on. */
-  count(durationMs: number, failed: boolean, nowMs: number): void;
   leave(): void;
+  /** So much of one request is due to this revision by the weights (0 to 1), whoever will serve it. */
+  expect(share: number, nowMs: number): void;
+  /** One request ended, `failed` or not. Does not end its being in flight: an upgraded connection lives on. */
+  count(durationMs: number, failed: boolean, nowMs: number, shard: number): void;
   counters(): Counters;
-  /** Closed buckets from `fromIndex` on. Intervals without a request have no bucket. */
-  buckets(fromIndex: number, nowMs: number): readonly Bucket[];
+  /** What the closed intervals from `fromMs` to below `toMs` held, by bucket index. Buckets with nothing are absent. */
+  buckets(bucketMs: number, fromMs: number, toMs: number): ReadonlyMap<number, BucketCounts>;
+  /** Closes what is over and forgets what is older than `keptMs`. */
+  tidy(nowMs: number): void;
 }
 
-interface OpenBucket {
-  index: number;
-  requests: number;
-  errors: number;
-  durationSumMs: number;
-  readonly latencyCounts: Uint32Array;
-}
-
-export const bucketIndex = (nowMs: number): number => Math.floor(nowMs / bucketMs);
-
-function closed(open: OpenBucket): Bucket {
-  const latencyCounts: [number, number][] = [];
-  open.latencyCounts.forEach((count, edge) => {
-    if (count > 0) latencyCounts.push([edge, count]);
+function packed(row: Uint32Array): Uint32Array {
+  const cells: number[] = [];
+  row.forEach((count, cell) => {
+    if (count > 0) cells.push(cell * 2 ** countBits + Math.min(count, countMask));
   });
-  const { index, requests, errors, durationSumMs } = open;
-  return { index, startMs: index * bucketMs, requests, errors, durationSumMs, latencyCounts };
+  return Uint32Array.from(cells);
 }
 
 export function createMeter(): Meter {
-  const bins = latencyEdgesMs.length + 1;
   const total = { requests: 0, errors: 0, inFlight: 0, durationSumMs: 0 };
   // Doubles, not 32-bit counts: a router may live for months.
   const latencyCounts = new Float64Array(bins);
-  const open: OpenBucket = {
-    index: -1,
-    requests: 0,
-    errors: 0,
-    durationSumMs: 0,
-    latencyCounts: new Uint32Array(bins),
-  };
-  const ring: Bucket[] = [];
+  const row = new Uint32Array(cellsPerRow);
+  const closed: ClosedInterval[] = [];
+  let openAt = -1;
+  let open = noSums();
 
-  function closeUntil(index: number): void {
-    if (index <= open.index) return;
-    if (open.requests > 0) ring.push(closed(open));
-    while ((ring[0]?.index ?? index) < index - bucketsKept) ring.shift();
-    Object.assign(open, { index, requests: 0, errors: 0, durationSumMs: 0 });
-    open.latencyCounts.fill(0);
+  function closeUntil(at: number): void {
+    if (at <= openAt) return;
+    if (open.requests > 0 || open.expectedRequests > 0) closed.push({ at: openAt, ...open, cells: packed(row) });
+    while ((closed[0]?.at ?? at) < at - keptMs / baseMs) closed.shift();
+    if (open.requests > 0) row.fill(0);
+    open = noSums();
+    openAt = at;
   }
 
   return {
@@ -102,24 +111,58 @@ export function createMeter(): Meter {
     leave: () => {
       total.inFlight -= 1;
     },
-    count(durationMs, failed, nowMs) {
-      const index = bucketIndex(nowMs);
-      if (index > open.index) closeUntil(index);
-      const edge = edgeOf(durationMs);
+    expect(share, nowMs) {
+      closeUntil(Math.floor(nowMs / baseMs));
+      open.expectedRequests += share;
+    },
+    count(durationMs, failed, nowMs, shard) {
+      closeUntil(Math.floor(nowMs / baseMs));
+      const bin = edgeOf(durationMs);
       total.requests += 1;
       total.durationSumMs += durationMs;
-      latencyCounts[edge] = (latencyCounts[edge] ?? 0) + 1;
+      latencyCounts[bin] = (latencyCounts[bin] ?? 0) + 1;
       open.requests += 1;
       open.durationSumMs += durationMs;
-      open.latencyCounts[edge] = (open.latencyCounts[edge] ?? 0) + 1;
+      add(row, bin);
+      add(row, shardRequestsAt + shard);
       if (!failed) return;
       total.errors += 1;
       open.errors += 1;
+      add(row, shardErrorsAt + shard);
     },
     counters: () => ({ ...total, latencyEdgesMs, latencyCounts: [...latencyCounts] }),
-    buckets(fromIndex, nowMs) {
-      closeUntil(bucketIndex(nowMs));
-      return ring.filter((bucket) => bucket.index >= fromIndex);
-    },
+    buckets: (bucketMs, fromMs, toMs) =>
+      merged(
+        closed.filter(({ at }) => at * baseMs >= fromMs && at * baseMs < toMs),
+        bucketMs,
+      ),
+    tidy: (nowMs) => closeUntil(Math.floor(nowMs / baseMs)),
   };
+}
+
+function add(row: Uint32Array | Float64Array, cell: number, count = 1): void {
+  row[cell] = (row[cell] ?? 0) + count;
+}
+
+function merged(intervals: readonly ClosedInterval[], bucketMs: number): ReadonlyMap<number, BucketCounts> {
+  const buckets = Map.groupBy(intervals, ({ at }) => Math.floor((at * baseMs) / bucketMs));
+  return new Map([...buckets].map(([index, parts]) => [index, sumOf(parts)]));
+}
+
+function sumOf(parts: readonly ClosedInterval[]): BucketCounts {
+  const sums = noSums();
+  const row = new Float64Array(cellsPerRow);
+  for (const part of parts) {
+    sums.requests += part.requests;
+    sums.errors += part.errors;
+    sums.durationSumMs += part.durationSumMs;
+    sums.expectedRequests += part.expectedRequests;
+    for (const cell of part.cells) add(row, cell >>> countBits, cell & countMask);
+  }
+  const latencyCounts = [...row.subarray(0, bins).entries()].filter(([, count]) => count > 0);
+  const shards = Array.from({ length: shardCount }, (_, shard) => ({
+    requests: row[shardRequestsAt + shard] ?? 0,
+    errors: row[shardErrorsAt + shard] ?? 0,
+  }));
+  return { ...sums, latencyCounts, shards };
 }

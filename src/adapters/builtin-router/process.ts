@@ -9,10 +9,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { failureOf } from "../../domain/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { closedBuckets } from "./closed-buckets.ts";
 import { createControlServer, type Handlers } from "./control-server.ts";
 import { drain } from "./drain.ts";
 import { holdInstance } from "./instance.ts";
-import { bucketIndex, bucketMs, latencyEdgesMs } from "./meter.ts";
 import { protocolVersion, type RouteStatus } from "./protocol.ts";
 import type { Revision } from "./revision.ts";
 import { RouteTable } from "./route-table.ts";
@@ -58,7 +58,6 @@ async function main(): Promise<void> {
 }
 
 function handlersFor(table: RouteTable, startedMs: number, stop: (timeoutMs: number) => void): Handlers {
-  const sinceIndex = bucketIndex(nowMs());
   return {
     status: () => ({
       protocol: protocolVersion,
@@ -96,12 +95,7 @@ function handlersFor(table: RouteTable, startedMs: number, stop: (timeoutMs: num
     counters: ({ route }) => ({
       revisions: perRevision(table.route(route).live.revisions(), (revision) => revision.meter.counters()),
     }),
-    buckets: ({ route, fromIndex }) => {
-      const now = nowMs();
-      const { live } = table.route(route);
-      const revisions = perRevision(live.revisions(), (revision) => revision.meter.buckets(fromIndex, now));
-      return { bucketMs, latencyEdgesMs, openIndex: bucketIndex(now), sinceIndex, revisions };
-    },
+    buckets: ({ route, ...query }) => closedBuckets(table.route(route).live, query, nowMs()),
     stop: ({ reason, timeoutMs }) => {
       report(`asked to stop: ${reason ?? "no reason given"}`);
       // After the answer has left.

@@ -6,14 +6,18 @@ import { z } from "zod";
 import type { FenceRecord } from "../../domain/attempt.ts";
 import type { Failure } from "../../domain/errors.ts";
 import type { Counters, Split } from "../../domain/traffic.ts";
-import type { Bucket } from "./meter.ts";
+import type { BucketsAnswer } from "./closed-buckets.ts";
+import { baseMs } from "./meter.ts";
 
 /** Rises when a command changes in a way an older side would not understand. */
 export const protocolVersion = 1;
 
 export const commandMaxBytes = 1024 * 1024;
 
-const week = 7 * 24 * 3600 * 1000;
+const hour = 3600 * 1000;
+const week = 7 * 24 * hour;
+/** More than are kept on the finest grid; an answer has a bound. */
+const bucketsMax = 4000;
 const RouteName = z.string().min(1).max(128);
 const RevisionName = z.string().min(1).max(256);
 const Host = z.string().min(1).max(255);
@@ -73,7 +77,14 @@ export const commands = {
     .strictObject({ route: RouteName, revision: RevisionName, timeoutMs: z.int().min(0).max(week), ...authority })
     .refine(ordered, orderedHow),
   counters: z.strictObject({ route: RouteName }),
-  buckets: z.strictObject({ route: RouteName, fromIndex: z.int().min(0).default(0) }),
+  buckets: z
+    .strictObject({
+      route: RouteName,
+      bucketMs: z.int().min(baseMs).max(hour).multipleOf(baseMs),
+      fromIndex: z.int().min(0),
+      toIndex: z.int().min(0),
+    })
+    .refine(({ fromIndex, toIndex }) => toIndex - fromIndex <= bucketsMax, `at most ${bucketsMax} buckets at once`),
   stop: z.strictObject({ reason: Reason.optional(), timeoutMs: z.int().min(0).max(600_000).default(5000) }),
 } as const;
 
@@ -128,15 +139,7 @@ export interface Answers {
   observe: { readonly split: Split; readonly fence: FenceRecord | null; readonly revertedUnattended: boolean };
   drain: { readonly closed: number };
   counters: { readonly revisions: Readonly<Record<string, Counters>> };
-  buckets: {
-    readonly bucketMs: number;
-    readonly latencyEdgesMs: readonly number[];
-    /** The bucket that is still open. An index from `sinceIndex` to below it without a bucket had no request. */
-    readonly openIndex: number;
-    /** The bucket in which this router process started. */
-    readonly sinceIndex: number;
-    readonly revisions: Readonly<Record<string, readonly Bucket[]>>;
-  };
+  buckets: BucketsAnswer;
   stop: { readonly pid: number };
 }
 

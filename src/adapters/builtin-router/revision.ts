@@ -25,6 +25,12 @@ export interface Upstream {
   readonly pool: Pool;
 }
 
+/** How one request is counted. */
+export interface Visit {
+  /** Which of the sixteen parts by session it belongs to. */
+  readonly shard: number;
+}
+
 export interface Revision {
   readonly id: RevisionId;
   readonly meter: Meter;

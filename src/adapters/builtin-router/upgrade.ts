@@ -6,10 +6,10 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import type { Duplex } from "node:stream";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import { writeProblem } from "./problem.ts";
-import type { Revision, UnderWay, Upstream } from "./revision.ts";
+import type { Revision, UnderWay, Upstream, Visit } from "./revision.ts";
 import { enter, leave, nextUpstream, responseHeadTimeoutMs } from "./revision.ts";
 
-export interface Upgrade {
+export interface Upgrade extends Visit {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   /** Bytes the client sent after its handshake already. */
@@ -53,7 +53,7 @@ export function serveUpgrade(upgrade: Upgrade): void {
 function answered(upgrade: Upgrade, tunnel: Tunnel, startedMs: number, failed: boolean): void {
   tunnel.answered = true;
   const nowMs = upgrade.nowMs();
-  upgrade.revision.meter.count(nowMs - startedMs, failed, nowMs);
+  upgrade.revision.meter.count(nowMs - startedMs, failed, nowMs, upgrade.shard);
 }
 
 function handshake(upgrade: Upgrade, tunnel: Tunnel, startedMs: number, to: Upstream, mayRetry: boolean): void {

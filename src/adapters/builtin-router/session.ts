@@ -1,0 +1,31 @@
+/** Who asks, as far as dividing and counting need it: a hash that is the same for all requests of one session. */
+import type { IncomingMessage } from "node:http";
+import { shardCount } from "./meter.ts";
+
+/**
+ * 32 evenly mixed bits: FNV-1a, then MurmurHash3's finaliser. FNV alone leaves sequential keys unevenly spread (customers
+ * numbered 1 to 1000 would give 0 % for "1 %").
+ */
+export function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/**
+ * Which of the sixteen parts counts it. Without an affinity key a session is what X-Forwarded-For names first, else the
+ * connection: an address alone would put everybody behind one office, or one load generator, into a single part.
+ */
+export function shardOf(request: IncomingMessage, affinityKey?: string): number {
+  return hashOf(affinityKey ?? forwardedFor(request) ?? connectionOf(request)) % shardCount;
+}
+
+function forwardedFor(request: IncomingMessage): string | undefined {
+  const value = request.headers["x-forwarded-for"];
+  const first = typeof value === "string" ? value.split(",", 1)[0]?.trim() : undefined;
+  return first === "" ? undefined : first;
+}
+
+const connectionOf = ({ socket }: IncomingMessage): string => `${socket.remoteAddress}:${socket.remotePort}`;
