@@ -43,7 +43,7 @@ function pretendedWorld(): RouterWorld {
   }
 }
 
-routerContract("the pretended router", async () => pretendedWorld());
+routerContract("the pretended router", async () => pretendedWorld(), { buckets: true });
 
 test("an unattended split falls back when its deadline has passed, and a renewal moves the deadline", async () => {
   let nowMs = 0;

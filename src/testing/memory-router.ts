@@ -1,13 +1,23 @@
 /** A router that only pretends: no sockets, no processes, requests served by a method call. Obeys the whole port. */
 import { type Attempt, type FenceRecord, ruleOnFence } from "../domain/attempt.ts";
 import { SluiceError } from "../domain/errors.ts";
-import { type Counters, percentOf, type RevisionId, type Share, type Split } from "../domain/traffic.ts";
+import {
+  type Counters,
+  percentOf,
+  type RevisionId,
+  type RouterBuckets,
+  type Share,
+  type Split,
+} from "../domain/traffic.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Router, ShiftOptions } from "../ports/router.ts";
+import type { BucketQuery, Router, ShiftOptions } from "../ports/router.ts";
+import { type MemoryBuckets, memoryBuckets } from "./memory-buckets.ts";
 
 export interface MemoryRouterOptions {
   readonly route: string;
   readonly clock: Clock;
+  /** Called at each change of the weights in force; `by` is null where the router, or somebody behind our back, changed them. */
+  readonly onSplit?: (to: Split, by: Attempt | null) => void;
 }
 
 export interface Serving {
@@ -23,11 +33,13 @@ export interface Outcome {
 
 export interface MemoryRouter extends Router {
   /** One whole request. Undefined: no revision serves, the client got 503. */
-  serve(outcome?: Outcome): RevisionId | undefined;
+  serve(outcome?: Outcome | ((revision: RevisionId) => Outcome)): RevisionId | undefined;
   /** A request that is under way until it is ended. */
   begin(): Serving | undefined;
   /** Nobody renewed the split in time. */
   revertedUnattended(): boolean;
+  /** Somebody else sets the weights, or a reload loses them: no fence, and nobody attends them. */
+  edit(to: Split): void;
 }
 
 const edgesMs = Array.from({ length: 240 }, (_, index) => 0.5 * 1.05 ** index);
@@ -74,15 +86,19 @@ class PretendedRouter implements MemoryRouter {
   readonly url: string;
   readonly #route: string;
   readonly #clock: Clock;
+  readonly #onSplit: NonNullable<MemoryRouterOptions["onSplit"]>;
   readonly #tallies = new Map<RevisionId, Tally>();
   #split: Split = [];
   #fence: FenceRecord | undefined;
   #credit = new Map<RevisionId, number>();
   #unattended: { readonly fallback: RevisionId; readonly deadlineMs: number } | undefined;
   #reverted = false;
+  readonly #buckets: MemoryBuckets;
 
-  constructor({ route, clock }: MemoryRouterOptions) {
+  constructor({ route, clock, onSplit = () => undefined }: MemoryRouterOptions) {
     this.#route = route;
+    this.#onSplit = onSplit;
+    this.#buckets = memoryBuckets(() => clock.now(), edgesMs);
     this.#clock = clock;
     this.url = `memory://${route}`;
   }
@@ -111,7 +127,7 @@ class PretendedRouter implements MemoryRouter {
         ? undefined
         : { fallback: unattended.fallback, deadlineMs: this.#clock.now() + unattended.afterMs };
     this.#reverted = false;
-    this.#apply(to);
+    this.#apply(to, attempt);
   }
 
   async observe(signal: AbortSignal): Promise<Split> {
@@ -145,14 +161,29 @@ class PretendedRouter implements MemoryRouter {
     );
   }
 
+  async buckets(query: BucketQuery, signal: AbortSignal): Promise<RouterBuckets> {
+    signal.throwIfAborted();
+    return this.#buckets.read(query);
+  }
+
   instructions(to: Split): readonly string[] {
     return to.map((share) => `echo "${this.#route}: ${share.revision} ${share.percent} %"`);
   }
 
-  serve(outcome: Outcome = {}): RevisionId | undefined {
-    const serving = this.begin();
-    serving?.end(outcome);
-    return serving?.revision;
+  serve(outcome: Outcome | ((revision: RevisionId) => Outcome) = {}): RevisionId | undefined {
+    this.#checkAttendance();
+    const revision = this.#next()?.revision;
+    const tally = revision === undefined ? undefined : this.#tallies.get(revision);
+    if (revision === undefined || tally === undefined) return undefined;
+    const { failed = false, durationMs = 0 } = typeof outcome === "function" ? outcome(revision) : outcome;
+    this.#buckets.arrived(this.#split);
+    this.#buckets.ended(revision, failed, durationMs, count(tally, failed, durationMs));
+    return revision;
+  }
+
+  edit(to: Split): void {
+    this.#unattended = undefined;
+    this.#apply(to, null);
   }
 
   begin(): Serving | undefined {
@@ -160,11 +191,14 @@ class PretendedRouter implements MemoryRouter {
     const chosen = this.#next();
     const tally = chosen === undefined ? undefined : this.#tallies.get(chosen.revision);
     if (chosen === undefined || tally === undefined) return undefined;
+    this.#buckets.arrived(this.#split);
     const beganMs = this.#clock.now();
     const serving: Serving = {
       revision: chosen.revision,
       end: ({ failed = false, durationMs = this.#clock.now() - beganMs } = {}) => {
-        if (tally.underWay.delete(serving)) count(tally, failed, durationMs);
+        if (!tally.underWay.delete(serving)) return;
+        const bin = count(tally, failed, durationMs);
+        this.#buckets.ended(serving.revision, failed, durationMs, bin);
       },
     };
     tally.underWay.add(serving);
@@ -181,8 +215,9 @@ class PretendedRouter implements MemoryRouter {
     this.#fence = attempt;
   }
 
-  #apply(to: Split): void {
+  #apply(to: Split, by: Attempt | null): void {
     this.#split = to;
+    this.#onSplit(to, by);
     this.#credit = new Map();
     for (const { revision } of to) if (!this.#tallies.has(revision)) this.#tallies.set(revision, newTally());
   }
@@ -204,7 +239,8 @@ class PretendedRouter implements MemoryRouter {
     if (due === undefined || this.#clock.now() < due.deadlineMs) return;
     this.#unattended = undefined;
     this.#reverted = true;
-    this.#apply(this.#split.map((share) => ({ ...share, percent: share.revision === due.fallback ? 100 : 0 })));
+    const back = this.#split.map((share) => ({ ...share, percent: share.revision === due.fallback ? 100 : 0 }));
+    this.#apply(back, null);
   }
 
   /** Smooth weighted round robin: without chance, so that simulations repeat exactly. */
@@ -223,11 +259,13 @@ class PretendedRouter implements MemoryRouter {
   }
 }
 
-function count(tally: Tally, failed: boolean, durationMs: number): void {
+/** Returns the bin. */
+function count(tally: Tally, failed: boolean, durationMs: number): number {
   const edge = edgesMs.findIndex((upper) => durationMs <= upper);
   const bin = edge < 0 ? edgesMs.length : edge;
   tally.requests += 1;
   tally.errors += failed ? 1 : 0;
   tally.durationSumMs += durationMs;
   tally.latencyCounts[bin] = (tally.latencyCounts[bin] ?? 0) + 1;
+  return bin;
 }
