@@ -39,6 +39,13 @@ export async function withFileLock<T>(folder: string, options: FileLockOptions, 
   }
 }
 
+/** Pid of the process that holds the lock in `folder` now; undefined where nobody does, or the one that did is gone. */
+export async function lockHolder(folder: string): Promise<number | undefined> {
+  const numbers = await numbersIn(folder).catch(() => []);
+  const last = await readTicket(folder, Math.max(0, ...numbers));
+  return last && !last.released && (await isRunning(last.holder)) ? last.holder.pid : undefined;
+}
+
 async function take(folder: string, holder: ProcessIdentity, options: FileLockOptions): Promise<string> {
   const giveUpAtMs = options.clock.now() + options.waitMs;
   for (;;) {

@@ -3,11 +3,10 @@
  * in the deployment's row, so that any process of this project can take it over.
  */
 import { asJson, type Json } from "../domain/json.ts";
-import type { EnvironmentSettings } from "../domain/settings.ts";
 import { attend } from "../pipeline/attendance.ts";
-import { type DeployRequest, deploy } from "../pipeline/deploy.ts";
+import { deploy } from "../pipeline/deploy.ts";
 import type { Parts } from "../pipeline/parts.ts";
-import { type RollbackRequest, rollBack } from "../pipeline/rollback.ts";
+import { rollBack } from "../pipeline/rollback.ts";
 import { Run } from "../pipeline/run.ts";
 import { type Ended, extendedWatch, settle } from "../pipeline/settle.ts";
 import { claimAll } from "../pipeline/stages/lock.ts";
@@ -15,20 +14,12 @@ import { steadyLedger } from "../pipeline/steady-ledger.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Flow, FlowEngine } from "../ports/flow.ts";
 import type { DeploymentRow, Ledger } from "../ports/ledger.ts";
+import { inputOf } from "./deployment-input.ts";
 
+export { type DeploymentInput, inputOf } from "./deployment-input.ts";
 export { applicationVersion } from "./other-versions.ts";
 
 export const deploymentFlow = "deployment";
-
-/** What a deployment's row holds besides its columns. */
-export interface DeploymentInput {
-  readonly settings: EnvironmentSettings;
-  readonly projectFolder: string;
-  readonly deploy: DeployRequest | null;
-  readonly rollback: RollbackRequest | null;
-}
-
-export const inputOf = (row: DeploymentRow): DeploymentInput => row.input as unknown as DeploymentInput;
 
 export interface Executor {
   readonly id: string;

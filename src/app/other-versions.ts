@@ -9,7 +9,7 @@ import type { DeploymentRow, Ledger } from "../ports/ledger.ts";
  * The journal's format: the names and order of the pipeline's steps. Raise it when they change (test/scenarios/journal-format
  * notices it); deployments under way in another format go on with the version that began them.
  */
-export const applicationVersion = "2";
+export const applicationVersion = "3";
 
 export interface OtherVersion {
   readonly deployment: string;
@@ -28,16 +28,18 @@ export const isOtherVersions = ({ applicationVersion: journal }: Pick<Deployment
 
 export async function otherVersionsUnderWay(ledger: Ledger): Promise<readonly OtherVersion[]> {
   const rows = await ledger.deployments({ unfinished: true });
-  return rows.filter(isOtherVersions).map((row) => ({
-    deployment: row.id,
-    environment: row.environment,
-    version: row.version,
-    state: row.state,
-    journal: row.applicationVersion,
-    here: applicationVersion,
-    whatToDo: whatToDo(row.id),
-  }));
+  return rows.filter(isOtherVersions).map(otherVersionOf);
 }
+
+export const otherVersionOf = (row: DeploymentRow): OtherVersion => ({
+  deployment: row.id,
+  environment: row.environment,
+  version: row.version,
+  state: row.state,
+  journal: row.applicationVersion,
+  here: applicationVersion,
+  whatToDo: whatToDo(row.id),
+});
 
 const whatToDo = (id: string): string =>
   `With the Sluice that began it, finish it: sluice resume ${id} · or end it: sluice cancel ${id} --reason "…"`;

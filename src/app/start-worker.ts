@@ -1,10 +1,9 @@
-/** Starts the worker of a deployment as a process of its own: it outlives the terminal that asked for it. */
+/** Starts processes of our own that outlive the terminal that asked for them: a deployment's worker, and the standby behind it. */
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { DeploymentRow } from "../ports/ledger.ts";
+import { lockHolder } from "../adapters/file-lock.ts";
 
 const mainFile = (): string => {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -14,15 +13,36 @@ const mainFile = (): string => {
 export interface WorkerPlace {
   readonly projectFolder: string;
   readonly stateFolder: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Returns the pid. The worker's own output goes to `.sluice/workers/<deployment>.log`; the story is in the ledger. */
-export function startWorker(deploymentId: string, { projectFolder, stateFolder }: WorkerPlace): number {
+/**
+ * Returns the worker's pid. Its own output goes to `.sluice/workers/<deployment>.log`; the story is in the ledger. A standby
+ * that goes on where the worker dies is started after it.
+ */
+export function startWorker(deploymentId: string, place: WorkerPlace): number {
+  const pid = startApart(["worker", deploymentId], deploymentId, place);
+  // The deployment runs without one as well; then it takes a person to notice that its worker died.
+  startStandby(place).catch(() => undefined);
+  return pid;
+}
+
+/** One per state folder is enough. SLUICE_STANDBY=off: none. */
+export async function startStandby(place: WorkerPlace): Promise<void> {
+  if (place.environment["SLUICE_STANDBY"] === "off") return;
+  if ((await lockHolder(standbyLock(place.stateFolder))) !== undefined) return;
+  startApart(["standby", "--until-idle"], "standby", place);
+}
+
+/** Held by the one standby of the state folder. */
+export const standbyLock = (stateFolder: string): string => join(stateFolder, "standby");
+
+function startApart(words: readonly string[], name: string, { projectFolder, stateFolder }: WorkerPlace): number {
   const folder = join(stateFolder, "workers");
   mkdirSync(folder, { recursive: true });
-  const log = openSync(join(folder, `${deploymentId}.log`), "a");
+  const log = openSync(join(folder, `${name}.log`), "a");
   try {
-    const child = spawn(process.execPath, [mainFile(), "worker", deploymentId, "--project", projectFolder], {
+    const child = spawn(process.execPath, [mainFile(), ...words, "--project", projectFolder], {
       cwd: projectFolder,
       detached: true,
       stdio: ["ignore", log, log],
@@ -31,33 +51,5 @@ export function startWorker(deploymentId: string, { projectFolder, stateFolder }
     return child.pid ?? 0;
   } finally {
     closeSync(log);
-  }
-}
-
-/** Has the process that runs it died? By its lease; on this machine also, and at once, by its pid. */
-export function isAbandoned(row: DeploymentRow): boolean {
-  if (row.state === "ended") return false;
-  if (row.executor === null) return true;
-  if (row.executor.expired) return true;
-  return row.executor.host === hostname() && !isAlive(row.executor.pid);
-}
-
-/** One that has ended and waits to be reaped, as in containers whose first process reaps nobody, still takes signals. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !isZombie(pid);
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-function isZombie(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")")).startsWith(") Z");
-  } catch {
-    // No such folder here, or gone since: the signal has told what there is to know.
-    return false;
   }
 }

@@ -2,11 +2,13 @@
  * Follows a deployment by its events until it ends, waits for people, or its follower leaves. When its worker dies, another
  * one is started: the deployment does not depend on the process that began it.
  */
+
+import { isAbandoned } from "../app/abandoned.ts";
 import { machineClock } from "../app/clock.ts";
 import type { DeploymentRow, Ledger } from "../app/model.ts";
 import { begunByOtherVersion, isOtherVersions } from "../app/other-versions.ts";
 import { settingsOf } from "../app/settings-of.ts";
-import { isAbandoned, startWorker } from "../app/start-worker.ts";
+import { startWorker } from "../app/start-worker.ts";
 import { type Failure, SluiceError } from "../domain/errors.ts";
 import type { DeploymentEvent } from "../domain/events.ts";
 import { exitCodeOf, exitCodeOfFailure, exitCodes } from "../domain/outcome.ts";

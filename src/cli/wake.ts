@@ -1,7 +1,9 @@
 /** A decision reaches its deployment through the process that runs it; where that one has died, another is started to hear it. */
+
+import { isAbandoned } from "../app/abandoned.ts";
 import type { DeploymentRow } from "../app/model.ts";
 import { begunByOtherVersion, isOtherVersions } from "../app/other-versions.ts";
-import { isAbandoned, startWorker } from "../app/start-worker.ts";
+import { startWorker } from "../app/start-worker.ts";
 import type { Session } from "./session.ts";
 
 export function wake(session: Session, row: DeploymentRow): void {

@@ -7,7 +7,7 @@ const run = promisify(execFile);
 
 export interface ProcessSeen {
   readonly pid: number;
-  readonly kind: "worker" | "command" | "router" | "instance" | "postgres" | "other";
+  readonly kind: "standby" | "worker" | "command" | "router" | "instance" | "postgres" | "other";
   readonly command: string;
 }
 
@@ -21,6 +21,7 @@ export async function processesOf(folder: string): Promise<readonly ProcessSeen[
 }
 
 function kindOf(command: string): ProcessSeen["kind"] {
+  if (command.includes("cli/main.ts standby")) return "standby";
   if (command.includes("cli/main.ts worker")) return "worker";
   if (command.includes("cli/main.ts")) return "command";
   if (command.includes("builtin-router/process")) return "router";
@@ -62,9 +63,17 @@ export async function eventually<T>(
   }
 }
 
-/** Ends everything of the project: those that start others first, the database by its fast shutdown. */
+/** Ends everything of the project: those that start others or go on for them first, the database by its fast shutdown. */
 export async function endAll(folder: string): Promise<void> {
-  const order: readonly ProcessSeen["kind"][] = ["worker", "command", "other", "router", "instance", "postgres"];
+  const order: readonly ProcessSeen["kind"][] = [
+    "standby",
+    "worker",
+    "command",
+    "other",
+    "router",
+    "instance",
+    "postgres",
+  ];
   const kill = async (name: (seen: ProcessSeen) => NodeJS.Signals) => {
     const seen = [...(await processesOf(folder))].sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
     for (const each of seen) {

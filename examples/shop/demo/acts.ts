@@ -52,7 +52,7 @@ export const acts: readonly Act[] = [
     title: "a good release, whose orchestrator is killed",
     says: "In the middle of its 50 % step, kill -9 ends the deploying process and the terminal that follows it.",
     expected: { outcome: "succeeded", exitCode: 0 },
-    because: "killed at 50 %, resumed",
+    because: "killed at 50 %, taken over with nobody watching",
     play: killedAtHalf,
   },
   {
@@ -109,10 +109,23 @@ async function killedAtHalf(stage: Stage): Promise<number | null> {
   const killedAtMs = Date.now();
   await terminal.ended;
   screen.bad(`kill -9 ${worker.pid} (the deployment's process) ${terminal.pid} (the terminal)`);
-  await pause(2_500);
+  const successor = await takenOver(stage, worker);
+  const seconds = ((Date.now() - killedAtMs) / 1_000).toFixed(1);
+  await pause(1_000);
   const { ok, failedBySluice } = await load.between(killedAtMs, Date.now());
-  screen.say(`Nobody runs the deployment. The shop goes on: ${ok} requests answered since, ${failedBySluice} lost.`);
-  return sluice("resume", worker.id).ended;
+  const who = successor === undefined ? "Nobody took it over" : `Process ${successor}, its standby, took it over`;
+  screen.say(`${who} after ${seconds} s. Meanwhile ${ok} requests were answered, ${failedBySluice} lost.`);
+  return sluice("logs", worker.id, "--follow").ended;
+}
+
+/** Nobody follows and nobody types: who runs it now? Undefined after ten seconds. */
+async function takenOver({ ledger, pause }: Stage, worker: { readonly id: string; readonly pid: number }) {
+  for (let looks = 0; looks < 100; looks++) {
+    const pid = (await ledger.deployment(worker.id))?.executor?.pid;
+    if (pid !== undefined && pid !== worker.pid) return pid;
+    await pause(100);
+  }
+  return undefined;
 }
 
 async function approvedByTwo(stage: Stage): Promise<number | null> {

@@ -1,4 +1,5 @@
 /** `sluice deploy <environment> <version>`: resolves the release, writes the deployment down, starts its worker, follows it. */
+import { hostname } from "node:os";
 import type { DeploymentInput } from "../../app/flows.ts";
 import type { DeploymentRow } from "../../app/model.ts";
 import { applicationVersion } from "../../app/other-versions.ts";
@@ -73,7 +74,7 @@ export async function createRow(
     version: what.version,
     commit: what.commit,
     startedBy: session.user,
-    input: asJson({ ...what.input, settings, projectFolder: session.projectFolder }),
+    input: asJson({ ...what.input, settings, projectFolder: session.projectFolder, host: hostname() }),
     applicationVersion,
   });
 }

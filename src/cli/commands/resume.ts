@@ -1,8 +1,10 @@
 /** Continues what a dead process left: one deployment, or all that nobody runs any more. */
+
+import { isAbandoned } from "../../app/abandoned.ts";
 import { machineClock } from "../../app/clock.ts";
 import type { DeploymentRow } from "../../app/model.ts";
 import { begunByOtherVersion, isOtherVersions, type OtherVersion } from "../../app/other-versions.ts";
-import { isAbandoned, startWorker } from "../../app/start-worker.ts";
+import { startWorker } from "../../app/start-worker.ts";
 import { deploymentOf } from "../find.ts";
 import { follow } from "../follow.ts";
 import type { Session } from "../session.ts";

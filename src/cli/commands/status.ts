@@ -1,10 +1,10 @@
 /** W1: what is where and how it goes. Reads SQL only; the durable engine is never loaded, so that it answers at once. */
 import { resolve } from "node:path";
+import { isAbandoned } from "../../app/abandoned.ts";
 import { environmentNames } from "../../app/environment-names.ts";
 import type { DeploymentRow, Ledger } from "../../app/model.ts";
 import { otherVersionsUnderWay } from "../../app/other-versions.ts";
 import { settingsOf } from "../../app/settings-of.ts";
-import { isAbandoned } from "../../app/start-worker.ts";
 import type { Failure } from "../../domain/errors.ts";
 import { findDeployment } from "../find.ts";
 import type { Output } from "../output.ts";

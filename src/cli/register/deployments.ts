@@ -5,6 +5,7 @@ import type { HistoryOptions } from "../commands/history.ts";
 import type { LogsOptions } from "../commands/logs.ts";
 import type { ReasonedOptions, VoteOptions } from "../commands/people.ts";
 import type { RollbackOptions } from "../commands/rollback.ts";
+import type { StandbyCommandOptions } from "../commands/standby.ts";
 import type { Bind } from "./bind.ts";
 import { examples } from "./examples.ts";
 
@@ -62,6 +63,17 @@ function registerStarting(program: Command, bind: Bind): void {
     .action(
       bind(async (session, id: string | undefined, options: BeginOptions & { dryRun?: boolean }) =>
         (await import("../commands/resume.ts")).resumeCommand(session, id, options),
+      ),
+    );
+
+  program
+    .command("standby")
+    .description("stay, and go on with what a dead process leaves")
+    .option("--until-idle", "leave when nothing is unfinished")
+    .addHelpText("after", examples("sluice standby"))
+    .action(
+      bind(async (session, options: StandbyCommandOptions) =>
+        (await import("../commands/standby.ts")).standbyCommand(session, options),
       ),
     );
 
