@@ -31,6 +31,7 @@ const checks: readonly { readonly name: string; readonly argv: readonly string[]
 const tools: readonly { readonly program: string; readonly use: string; readonly debian: string }[] = [
   { program: "pg_dump", use: "backups of PostgreSQL", debian: "postgresql" },
   { program: "haproxy", use: "the HAProxy router and its comparison", debian: "haproxy" },
+  { program: "prometheus", use: "Prometheus as a metric source", debian: "prometheus" },
   { program: "wrk", use: "load on the router", debian: "wrk" },
   { program: "ssh-keygen", use: "signed approvals", debian: "openssh-client" },
   { program: "openssl", use: "certificates", debian: "openssl" },

@@ -30,10 +30,19 @@ export interface MetricSource {
   readonly metrics: readonly string[];
   /** Buckets are multiples of this long; null: any length. */
   readonly finestBucketMs: number | null;
+  /** How long after its end an interval is complete at the provider; asked earlier it is missing. Absent: at once. */
+  readonly settledAfterMs?: number;
 
   /**
    * One bucket for every metric and every index of the query, missing ones included; rejects only when aborted. Asking twice
    * for the same closed bucket gives the same counts.
    */
   read(query: MetricQuery, signal: AbortSignal): Promise<readonly MetricBucket[]>;
+
+  /**
+   * Only where the provider has no history (counters that tell the present alone): reads them at every edge of the grid until
+   * aborted, and never rejects otherwise. `read` then answers from what this process saw: a bucket that nobody watched from edge
+   * to edge is missing, for ever. After a crash the counts of earlier buckets are in the pipeline's own table, not here.
+   */
+  sample?(query: Pick<MetricQuery, "bucketMs" | "candidate" | "stable">, signal: AbortSignal): Promise<void>;
 }

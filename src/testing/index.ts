@@ -14,6 +14,7 @@ export { memoryMigrator } from "./memory-migrator.ts";
 export { memoryNotifier } from "./memory-notifier.ts";
 export { memoryRouter } from "./memory-router.ts";
 export { memoryTarget } from "./memory-target.ts";
+export { metricSourceContract } from "./metric-source-contract.ts";
 export { realClock } from "./real-clock.ts";
 export { routerContract } from "./router-contract.ts";
 export { routerWorld } from "./router-world.ts";
