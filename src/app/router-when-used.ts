@@ -4,23 +4,21 @@
  * there, once the address was found free.
  */
 import { createServer } from "node:net";
-import { type BuiltinRouter, builtinRouter, ensureBuiltinRouter } from "../adapters/builtin-router/adapter.ts";
+import {
+  type BuiltinRouter,
+  type BuiltinRouterOptions,
+  builtinRouter,
+  ensureBuiltinRouter,
+} from "../adapters/builtin-router/adapter.ts";
 import { answers } from "../adapters/builtin-router/control-client.ts";
 import { readRecord } from "../adapters/builtin-router/run-time.ts";
 import { loadState } from "../adapters/builtin-router/state-file.ts";
 import { SluiceError } from "../domain/errors.ts";
 import type { RouterBuckets } from "../domain/traffic.ts";
-import type { Clock } from "../ports/clock.ts";
 import type { BucketQuery, Router } from "../ports/router.ts";
 
-export interface RouteOptions {
-  readonly stateFolder: string;
-  /** `<environment>/<component>`. */
-  readonly route: string;
-  readonly host: string;
-  readonly port: number;
-  readonly clock: Clock;
-}
+/** `route` is `<environment>/<component>`. */
+export type RouteOptions = BuiltinRouterOptions;
 
 export function routerWhenUsed(options: RouteOptions): Router {
   const { stateFolder, route, clock } = options;

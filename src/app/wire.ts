@@ -16,6 +16,7 @@ import { sqliteDatabase } from "../adapters/sqlite/database.ts";
 import { resolveSecrets } from "../config/secrets.ts";
 import { SluiceError } from "../domain/errors.ts";
 import { redactor } from "../domain/redactor.ts";
+import type { TesterSettings } from "../domain/routing.ts";
 import { Secret } from "../domain/secret.ts";
 import type { DatabaseSettings, EnvironmentSettings, MigrationSettings, ValueOrSecret } from "../domain/settings.ts";
 import type { Parts } from "../pipeline/parts.ts";
@@ -150,12 +151,22 @@ const ciGateFor = (settings: EnvironmentSettings, cwd: string, secrets: Readonly
         environment: Object.fromEntries(secrets),
       });
 
-function routersFor(settings: EnvironmentSettings, clock: Clock): ReadonlyMap<string, Router> {
+function routersFor(settings: EnvironmentSettings, clock: Clock, resolve: Resolve): ReadonlyMap<string, Router> {
   const routed = settings.components.flatMap(({ name, route }) => (route ? [{ name, route }] : []));
   return new Map(
-    routed.map(({ name, route }) => [
+    routed.map(({ name, route: { testers, ...address } }) => [
       name,
-      routerWhenUsed({ stateFolder: settings.router.state, route: `${settings.environment}/${name}`, ...route, clock }),
+      routerWhenUsed({
+        ...address,
+        stateFolder: settings.router.state,
+        route: `${settings.environment}/${name}`,
+        testers: testers && { header: testers.header, token: () => tokenOf(testers, resolve) },
+        clock,
+      }),
     ]),
   );
 }
+
+/** Looked up when a route is steered, so that looking at a deployment needs no secret. */
+const tokenOf = ({ token }: TesterSettings, resolve: Resolve): Secret | null =>
+  token === null ? null : secretOf(token.secret, resolve(token));

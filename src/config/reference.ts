@@ -55,6 +55,7 @@ function rowsOf(
 
 function innerRows(schema: JsonSchema, path: string, inEnvironment?: readonly string[]): readonly KeyRow[] {
   if (schema.properties) return propertyRows(schema, path, inEnvironment);
+  if (schema.oneOf) return elementRows(schema, path);
   if (schema.items) return elementRows(schema.items, `${path}[]`);
   if (typeof schema.additionalProperties === "object")
     return elementRows(schema.additionalProperties, `${path}.<name>`);
@@ -119,7 +120,7 @@ const textTypes: ReadonlyMap<string | undefined, string> = new Map([
 ]);
 
 const scalarText = (schema: JsonSchema): string =>
-  `${scalarTypes[schema.type ?? ""] ?? "anything"}${rangeText(schema)}`;
+  `${scalarTypes[schema.type ?? (schema.oneOf ? "object" : "")] ?? "anything"}${rangeText(schema)}`;
 
 function rangeText({ maximum, minimum, type }: JsonSchema): string {
   if ((type !== "integer" && type !== "number") || minimum === undefined || maximum === undefined) return "";

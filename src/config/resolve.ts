@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import type { CheckAction, CheckName } from "../domain/checks.ts";
 import { checkActionsOf, checkNames, checkTable } from "../domain/checks.ts";
 import { SluiceError } from "../domain/errors.ts";
+import type { RouteSettings } from "../domain/routing.ts";
 import type {
   ApprovalSettings,
   ComponentSettings,
@@ -124,8 +125,21 @@ function componentsOf(configuration: Configuration, complete: CompleteEnvironmen
       intervalMs: component.ready.interval,
       timeoutMs: component.ready.timeout,
     },
-    route: component.route ? { host: component.route.host, port: complete.ports[name] ?? component.route.port } : null,
+    route: routeOf(component.route, complete.ports[name]),
   }));
+}
+
+type WrittenRoute = Configuration["components"][string]["route"];
+
+function routeOf(route: WrittenRoute, ownPort: number | undefined): RouteSettings | null {
+  if (route === undefined) return null;
+  const { host, port, sticky, testers } = route;
+  return {
+    host,
+    port: ownPort ?? port,
+    ...(sticky && { sticky }),
+    ...(testers && { testers: { header: testers.header, token: testers.token ?? null } }),
+  };
 }
 
 function databasesOf(configuration: Configuration, absolute: Absolute): readonly DatabaseSettings[] {

@@ -34,6 +34,9 @@ function sharedUses({ components, databases, migrations, notify }: Configuration
     ...Object.entries(components).flatMap(([name, { environment }]) =>
       usesIn(environment, ["components", name, "environment"]),
     ),
+    ...Object.entries(components).flatMap(([name, { route }]) =>
+      usesIn(route?.testers, ["components", name, "route", "testers"]),
+    ),
     ...Object.entries(databases).flatMap(([name, database]) => usesIn(database, ["databases", name])),
     ...Object.entries(migrations).flatMap(([name, { environment }]) =>
       usesIn(environment, ["migrations", name, "environment"]),

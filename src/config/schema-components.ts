@@ -6,6 +6,8 @@ import {
   count,
   duration,
   file,
+  freeHeader,
+  headerToken,
   httpUrl,
   innerFolder,
   key,
@@ -70,6 +72,52 @@ const Ready = z.strictObject({
   timeout: key(period().prefault("30s"), "Without a ready answer for this long the start has failed.", "30s"),
 });
 
+const Sticky = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: key(z.literal("cookie"), "By a cookie of the router's own, given to whoever has none.", "cookie"),
+    name: key(headerToken().default("sluice-visitor"), "Name of the cookie.", "sluice-visitor"),
+    secure: key(z.boolean().default(false), "Browsers send it over TLS only.", true),
+    forward: key(z.boolean().default(false), "The component sees the cookie too.", true),
+  }),
+  z.strictObject({
+    kind: key(z.literal("header"), "By a header that something before the router sets.", "header"),
+    name: key(freeHeader(), "Name of the header; a request without it goes by chance.", "x-user-id"),
+  }),
+]);
+
+const Testers = z.strictObject({
+  header: key(
+    freeHeader().default("x-sluice-version"),
+    "Header by which a tester chooses: `candidate`, `stable` or a version, whatever the weights; the component does not see it.",
+    "x-sluice-version",
+  ),
+  token: key(
+    z.strictObject({ secret: key(secretName(), "Name of a secret.", "TESTER_TOKEN") }).optional(),
+    "Secret that must follow the choice after a blank, as in `candidate <token>`; without it everybody may choose.",
+    { secret: "TESTER_TOKEN" },
+  ),
+});
+
+const Route = z
+  .strictObject({
+    host: key(line().default("127.0.0.1"), "Address the router listens at.", "127.0.0.1"),
+    port: key(port(), "Port the router listens at.", 8080),
+    sticky: key(
+      Sticky.optional(),
+      "A user keeps one version while the weights stay, and moves only towards the version whose weight rises. Without it every request goes by the weights.",
+      { kind: "cookie", secure: true },
+    ),
+    testers: key(
+      Testers.optional(),
+      "Testers reach a version whatever the weights, as long as it is started; their requests do not count for the verdict.",
+      { header: "x-sluice-version", token: { secret: "TESTER_TOKEN" } },
+    ),
+  })
+  .refine(({ sticky, testers }) => sticky?.kind !== "header" || sticky.name !== testers?.header, {
+    path: ["testers", "header"],
+    error: say("the same header decides twice", "give the testers a header of their own"),
+  });
+
 const Component = z.strictObject({
   build: key(z.array(argv()).default([]), "Commands that build it, run in the exported release in this order.", [
     ["npm", "ci"],
@@ -87,12 +135,7 @@ const Component = z.strictObject({
   stopTimeout: key(duration().prefault("10s"), "Between the polite stop (SIGTERM) and the forced one.", "10s"),
   ready: key(Ready.prefault({}), "How an instance says that it is ready for its first request."),
   route: key(
-    z
-      .strictObject({
-        host: key(line().default("127.0.0.1"), "Address the router listens at.", "127.0.0.1"),
-        port: key(port(), "Port the router listens at.", 8080),
-      })
-      .optional(),
+    Route.optional(),
     "Where clients reach it, through the router. Without a route it is a worker: it gets no traffic and is replaced at the end of the rollout.",
     { port: 8080 },
   ),

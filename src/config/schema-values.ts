@@ -117,6 +117,26 @@ export const argv = () =>
     )
     .min(1, { error: say("the command is empty", 'write for example ["node", "server.mjs"]') });
 
+/** The name of a header or a cookie (RFC 9110, 5.6.2). */
+export const headerToken = () =>
+  z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/, {
+    error: ({ input }) =>
+      say(`${shown(input)} is not the name of a header or a cookie`, "use letters, digits and -, as in x-user-id"),
+  });
+
+/** In lower case. */
+export const freeHeader = () =>
+  headerToken()
+    .toLowerCase()
+    .refine((header) => !takenHeaders.has(header), {
+      error: ({ input }) => say(`${shown(input)} has a meaning of its own`, "use a header that begins with x-"),
+    });
+
+const takenHeaders = new Set([
+  ...["connection", "content-length", "content-type", "cookie", "expect", "host", "keep-alive", "te", "trailer"],
+  ...["transfer-encoding", "upgrade", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"],
+]);
+
 export const port = () => z.int().min(1).max(65_535);
 export const count = (least: number, most: number) => z.int().min(least).max(most);
 export const share = () => z.number().min(0).max(1);

@@ -3,6 +3,7 @@
  * name. `config/resolve.ts` makes it from sluice.yaml; plain JSON, so that a deployment journals the settings it began with.
  */
 import type { CheckAction, CheckName, Strictness } from "./checks.ts";
+import type { RouteSettings } from "./routing.ts";
 
 /** A value, or the name of a secret whose text is looked up only where it is used. */
 export type ValueOrSecret = string | { readonly secret: string };
@@ -36,7 +37,7 @@ export interface ComponentSettings {
     readonly timeoutMs: number;
   };
   /** Null: the component gets no traffic through a router (a worker): it is replaced at the end of the rollout. */
-  readonly route: { readonly host: string; readonly port: number } | null;
+  readonly route: RouteSettings | null;
 }
 
 export type DatabaseSettings =

@@ -2,11 +2,14 @@
 import { readFileSync } from "node:fs";
 import type { Attempt, FenceRecord } from "../../domain/attempt.ts";
 import { SluiceError } from "../../domain/errors.ts";
+import type { StickySettings } from "../../domain/routing.ts";
+import type { Secret } from "../../domain/secret.ts";
 import type { Counters, RevisionId, RouterBuckets, Split } from "../../domain/traffic.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { BucketQuery, Router } from "../../ports/router.ts";
 import { type Call, callDeadlineMs, callRouter } from "./control-client.ts";
 import type { Answers, CommandBody, CommandName, RouteStatus } from "./protocol.ts";
+import { sha256Of } from "./routing.ts";
 import { readRecord, recordPath } from "./run-time.ts";
 
 export { ensureBuiltinRouter, type LaunchOptions, type RunningRouter, stopBuiltinRouter } from "./launch.ts";
@@ -18,7 +21,16 @@ export interface BuiltinRouterOptions {
   readonly route: string;
   readonly host: string;
   readonly port: number;
+  /** Users who keep a version, and testers who choose one. Absent: the weights alone decide. */
+  readonly sticky?: StickySettings | undefined;
+  readonly testers?: RouteTesters | undefined;
   readonly clock: Clock;
+}
+
+export interface RouteTesters {
+  readonly header: string;
+  /** Asked for when the route is made or steered; only its digest goes to the router. Null: none is needed. */
+  token(): Secret | null;
 }
 
 export interface BuiltinRouter extends Router {
@@ -51,7 +63,8 @@ export function builtinRouter(options: BuiltinRouterOptions): BuiltinRouter {
   /** Reading a route that nobody has made yet is no error: no revision serves there. */
   const exists = async (signal: AbortSignal): Promise<boolean> => (await status(signal)) !== undefined;
 
-  const ensure = (attempt: Attempt, signal: AbortSignal) => ask("ensureRoute", { route, host, port, attempt }, signal);
+  const ensure = (attempt: Attempt, signal: AbortSignal) =>
+    ask("ensureRoute", { route, host, port, ...routingOf(options), attempt }, signal);
 
   return {
     kind: "builtin",
@@ -92,6 +105,19 @@ export function builtinRouter(options: BuiltinRouterOptions): BuiltinRouter {
     },
     status,
     instructions: (to) => instructions(stateFolder, route, to),
+  };
+}
+
+/** Left out where nothing is configured, so that a router of an earlier version is still understood. */
+function routingOf({ sticky, testers }: BuiltinRouterOptions): Pick<CommandBody<"ensureRoute">, "routing"> {
+  if (sticky === undefined && testers === undefined) return {};
+  const token = testers?.token() ?? null;
+  const digest = token === null ? null : sha256Of(token.reveal());
+  return {
+    routing: {
+      sticky: sticky ?? null,
+      testers: testers === undefined ? null : { header: testers.header, tokenSha256: digest },
+    },
   };
 }
 

@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { afterAll, afterEach, expect, test } from "vitest";
 import type { Attempt } from "../../domain/attempt.ts";
 import { SluiceError } from "../../domain/errors.ts";
+import { Secret } from "../../domain/secret.ts";
 import { type RouterWorld, routerContract } from "../../testing/router-contract.ts";
 import { closeServer, eventually, freePort, routerWorld, wallClock } from "../../testing/router-world.ts";
 import { type BuiltinRouter, builtinRouter, ensureBuiltinRouter, stopBuiltinRouter } from "./adapter.ts";
@@ -234,6 +235,49 @@ test("a port that another process uses is refused by number, with the command th
   } finally {
     await closeServer(other);
   }
+});
+
+test("R4 with a 95/5 control split an unattended route still goes back, and a drain then finds nothing left", async () => {
+  const { world, router } = await serving({ stable: 100, candidate: 0 });
+  const split = await splitOf(world, { stable: 5, candidate: 95 });
+  await router.shift(split, attempt(5), forever, { unattended: { fallback: "stable", afterMs: 200 } });
+  await expect(router.drain("stable", 0, attempt(5), forever)).rejects.toMatchObject({
+    failure: { code: "ROUTER_DISAGREES" },
+  });
+
+  await eventually("it reverts", async () => (await router.status(forever))?.revertedUnattended === true);
+
+  expect((await router.observe(forever)).map(({ percent }) => percent)).toEqual([100, 0]);
+  expect(await router.drain("candidate", 1000, attempt(5), forever)).toBe(0);
+  expect((await world.request()).revision).toBe("stable");
+});
+
+test("who keeps a version and who may choose one survives a kill -9, and the token is nowhere on disk", async () => {
+  const { world, stateFolder, port, pid } = await serving({ stable: 100, candidate: 0 });
+  const router = builtinRouter({
+    ...{ stateFolder, route: "test/web", host: "127.0.0.1", port, clock: wallClock },
+    sticky: { kind: "cookie", name: "visitor", secure: false, forward: false },
+    testers: { header: "x-tester", token: () => new Secret("TESTER_TOKEN", "open-sesame") },
+  });
+  const split = await splitOf(world, { stable: 100, candidate: 0 });
+  await router.shift(split, attempt(5), forever, { unattended: { fallback: "stable", afterMs: 60_000 } });
+  await killed(pid);
+  await launch(stateFolder);
+
+  const tester = await fetch(router.url, { headers: { "x-tester": "candidate open-sesame" } });
+  const stranger = await fetch(router.url, { headers: { "x-tester": "candidate guess" } });
+
+  expect(tester.headers.get("x-revision")).toBe("candidate");
+  expect(stranger.headers.get("x-revision")).toBe("stable");
+  expect(stranger.headers.get("set-cookie")).toMatch(/^visitor=/);
+  expect((await router.status(forever))?.testers).toEqual({ candidate: { requests: 1, errors: 0 } });
+  expect((await router.counters(forever)).get("candidate")?.requests).toBe(0);
+  for (const file of ["state.json", "router.log"]) {
+    expect(await readFile(join(stateFolder, file), "utf8"), file).not.toContain("open-sesame");
+  }
+  const without = builtinRouter({ stateFolder, route: "test/web", host: "127.0.0.1", port, clock: wallClock });
+  await expect(without.claim(attempt(4), forever)).rejects.toMatchObject({ failure: { code: "STALE_ATTEMPT" } });
+  expect((await fetch(router.url)).headers.get("set-cookie"), "a lower attempt changes nothing").toMatch(/^visitor=/);
 });
 
 test("O4 a router that was killed does not know its buckets before, and says so instead of showing none", async () => {

@@ -7,10 +7,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { PassThrough } from "node:stream";
 import type { Dispatcher } from "undici";
-import { requestHeaders, responseHeaders } from "./headers.ts";
+import { type Hidden, requestHeaders, responseHeaders } from "./headers.ts";
 import { sendProblem } from "./problem.ts";
 import type { Revision, UnderWay, Upstream, Visit } from "./revision.ts";
-import { type ConnectionError, closeQuietly, enter, freshConnection, leave, nextUpstream } from "./revision.ts";
+import {
+  type ConnectionError,
+  closeQuietly,
+  countEnd,
+  enter,
+  freshConnection,
+  leave,
+  nextUpstream,
+} from "./revision.ts";
 
 /** A body up to this size is read before it is sent on, so that it can be sent twice. */
 const replayableBytes = 64 * 1024;
@@ -30,6 +38,8 @@ export interface Exchange {
   readonly response: ServerResponse;
   /** In origin form. */
   readonly path: string;
+  /** Not for the revision's eyes. */
+  readonly hidden: Hidden | undefined;
   /** Called once, when the request is ready to be sent: decides who serves it. */
   choose(): Chosen | undefined;
   /** Milliseconds since the epoch, rising steadily. */
@@ -38,7 +48,7 @@ export interface Exchange {
 
 /** Serves one request. The response is complete or broken off when the revision's counters have it. */
 export function serve(exchange: Exchange): void {
-  const { headers, bodyLength } = requestHeaders(exchange.request);
+  const { headers, bodyLength } = requestHeaders(exchange.request, exchange.hidden);
   const send = (body: Body) => {
     const chosen = exchange.choose();
     if (chosen === undefined) return;
@@ -60,7 +70,7 @@ function readWhole(request: IncomingMessage, done: (body: Buffer) => void): void
 class Attempt implements Dispatcher.DispatchHandler, UnderWay {
   readonly #exchange: Exchange;
   readonly #revision: Revision;
-  readonly #shard: number;
+  readonly #visit: Visit;
   readonly #headers: string[];
   readonly #body: Body;
   readonly #startedMs: number;
@@ -77,7 +87,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
   constructor(exchange: Exchange, chosen: Chosen, headers: string[], body: Body) {
     this.#exchange = exchange;
     this.#revision = chosen.revision;
-    this.#shard = chosen.shard;
+    this.#visit = chosen;
     this.#upstream = chosen.upstream;
     this.#headers = headers;
     this.#body = body;
@@ -113,7 +123,9 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#headSent = true;
     const raw = (controller.rawHeaders as Buffer[]).map((part) => part.toString("latin1"));
     const { response } = this.#exchange;
-    response.writeHead(status, text, responseHeaders(raw));
+    const headers = responseHeaders(raw);
+    if (this.#visit.setCookie !== undefined) headers.push("set-cookie", this.#visit.setCookie);
+    response.writeHead(status, text, headers);
     // Usually the body came in the same packet and goes out in one write; a head without a body must not wait for one.
     process.nextTick(flushHead, this);
   }
@@ -185,7 +197,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
   #end(failed: boolean): void {
     this.#ended = true;
     const nowMs = this.#exchange.nowMs();
-    this.#revision.meter.count(nowMs - this.#startedMs, failed, nowMs, this.#shard);
+    countEnd(this.#revision, this.#visit, { startedMs: this.#startedMs, nowMs }, failed);
     leave(this.#revision, this);
   }
 }

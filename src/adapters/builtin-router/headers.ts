@@ -48,7 +48,13 @@ interface Noted {
   bodyLength: number | undefined;
 }
 
-export function requestHeaders(request: IncomingMessage): OutgoingRequest {
+/** What is for the router alone: a header, in lower case, and a cookie. */
+export interface Hidden {
+  readonly header: string | undefined;
+  readonly cookie: string | undefined;
+}
+
+export function requestHeaders(request: IncomingMessage, hidden?: Hidden): OutgoingRequest {
   const raw = request.rawHeaders;
   const named = namedByConnection(raw);
   const headers: string[] = [];
@@ -61,9 +67,30 @@ export function requestHeaders(request: IncomingMessage): OutgoingRequest {
     if (ownToOneConnection.has(key) || key === "x-forwarded-for" || named?.has(key) === true) continue;
     headers.push(name, value);
   }
-  addForwarded(headers, noted, request.socket.remoteAddress ?? "unknown");
-  return { headers, bodyLength: noted.bodyLength };
+  const shown = hidden === undefined ? headers : withoutHidden(headers, hidden);
+  addForwarded(shown, noted, request.socket.remoteAddress ?? "unknown");
+  return { headers: shown, bodyLength: noted.bodyLength };
 }
+
+function withoutHidden(headers: readonly string[], hidden: Hidden): string[] {
+  const shown: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const [name = "", value = ""] = [headers[i], headers[i + 1]];
+    const key = name.toLowerCase();
+    if (key === hidden.header) continue;
+    const kept = key === "cookie" && hidden.cookie !== undefined ? withoutCookie(value, hidden.cookie) : value;
+    // A Cookie header of which nothing is left is none.
+    if (kept !== "" || value === "") shown.push(name, kept);
+  }
+  return shown;
+}
+
+const withoutCookie = (header: string, name: string): string =>
+  header
+    .split(";")
+    .filter((pair) => !pair.trimStart().startsWith(`${name}=`))
+    .join(";")
+    .trim();
 
 function addForwarded(headers: string[], noted: Noted, peer: string): void {
   headers.push("x-forwarded-for", noted.peers === "" ? peer : `${noted.peers}, ${peer}`);

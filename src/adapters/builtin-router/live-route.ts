@@ -6,10 +6,11 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { RevisionId, Split } from "../../domain/traffic.ts";
 import { type Chosen, serve } from "./exchange.ts";
-import { originPath } from "./headers.ts";
+import { type Hidden, originPath } from "./headers.ts";
 import { type Address, listening } from "./listener.ts";
 import { sendProblem, writeProblem } from "./problem.ts";
 import { createRevision, nextUpstream, type Revision, setEndpoints } from "./revision.ts";
+import { hiddenBy, keptVersion, type Routing, visitorOf, wishedVersion } from "./routing.ts";
 import { shardOf } from "./session.ts";
 import { serveUpgrade } from "./upgrade.ts";
 import { type WeightedOrder, weightedOrder } from "./weighted-order.ts";
@@ -26,6 +27,9 @@ export class LiveRoute {
   readonly #revisions = new Map<RevisionId, Revision>();
   #split: Split = [];
   #serving: readonly (Revision | undefined)[] = [];
+  #stable: RevisionId | null = null;
+  #routing: Routing | undefined;
+  #hidden: Hidden | undefined;
   #order: WeightedOrder;
   #server: Server | undefined;
 
@@ -77,6 +81,17 @@ export class LiveRoute {
     this.#retire();
   }
 
+  /** Whom testers mean by `stable`. Null: nobody says, and whoever was meant is kept while it is in the split. */
+  means(stable: RevisionId | null): void {
+    this.#stable = stable ?? this.#split.find((share) => share.revision === this.#stable)?.revision ?? null;
+  }
+
+  /** From the next request on. Undefined: the weights alone decide. */
+  route(routing: Routing | undefined): void {
+    this.#routing = routing;
+    this.#hidden = hiddenBy(routing);
+  }
+
   revision(id: RevisionId): Revision | undefined {
     return this.#revisions.get(id);
   }
@@ -98,11 +113,18 @@ export class LiveRoute {
   }
 
   #choose(request: IncomingMessage): Chosen | undefined {
-    const revision = this.#serving[this.#order.next()];
+    const { key, wish, setCookie } = visitorOf(request, this.#routing);
+    const wished = wish === undefined ? -1 : wishedVersion(this.#split, wish, this.#stable);
+    const tester = wished >= 0;
+    const revision = this.#serving[tester ? wished : this.#byWeight(key)];
     const upstream = revision === undefined ? undefined : nextUpstream(revision);
     if (revision === undefined || upstream === undefined) return undefined;
-    this.#expect();
-    return { revision, upstream, shard: shardOf(request) };
+    if (!tester) this.#expect();
+    return { revision, upstream, shard: shardOf(request, key), tester, setCookie };
+  }
+
+  #byWeight(key: string | undefined): number {
+    return key === undefined ? this.#order.next() : keptVersion(this.#split, key);
   }
 
   /** Notes what the weights gave to whom, so that what arrives at a revision can be compared with it. */
@@ -118,7 +140,7 @@ export class LiveRoute {
     const path = originPath(request.url ?? "");
     const choose = () => this.#choose(request) ?? this.#refuse(response);
     if (path === undefined) sendProblem(response, 400, this.#noPath(request));
-    else serve({ request, response, path, nowMs: this.#nowMs, choose });
+    else serve({ request, response, path, hidden: this.#hidden, nowMs: this.#nowMs, choose });
   }
 
   #refuse(response: ServerResponse): undefined {
@@ -130,7 +152,7 @@ export class LiveRoute {
     const chosen = path === undefined ? undefined : this.#choose(request);
     if (path === undefined) writeProblem(socket, 400, this.#noPath(request));
     else if (chosen === undefined) writeProblem(socket, 503, this.#noneServes());
-    else serveUpgrade({ request, socket, head, path, ...chosen, nowMs: this.#nowMs });
+    else serveUpgrade({ request, socket, head, path, hidden: this.#hidden, ...chosen, nowMs: this.#nowMs });
   }
 
   #noPath(request: IncomingMessage): string {

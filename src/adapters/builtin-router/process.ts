@@ -68,7 +68,9 @@ function handlersFor(table: RouteTable, startedMs: number, stop: (timeoutMs: num
         const retries = perRevision(live.revisions(), (revision) => revision.retries);
         const { listening } = live;
         const split = live.split;
-        return { route: name, host, port, listening, split, fence, unattended, revertedUnattended, retries };
+        const visited = live.revisions().filter(({ testers }) => testers.requests > 0);
+        const testers = perRevision(visited, (revision) => ({ ...revision.testers }));
+        return { route: name, host, port, listening, split, fence, unattended, revertedUnattended, retries, testers };
       }),
       log: table.log(),
     }),

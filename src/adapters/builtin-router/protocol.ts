@@ -47,6 +47,31 @@ export const SplitShape = z
   )
   .refine((split) => new Set(split.map((share) => share.revision)).size === split.length, "a revision is named twice");
 
+const Token = z
+  .string()
+  .max(128)
+  .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/);
+const LowerToken = Token.toLowerCase();
+
+/** What besides the weights decides who serves a request; see `routing.ts`. */
+export const RoutingShape = z.strictObject({
+  sticky: z
+    .discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("cookie"), name: Token, secure: z.boolean(), forward: z.boolean() }),
+      z.strictObject({ kind: z.literal("header"), name: LowerToken }),
+    ])
+    .nullable(),
+  testers: z
+    .strictObject({
+      header: LowerToken,
+      tokenSha256: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .nullable(),
+    })
+    .nullable(),
+});
+
 const Unattended = z.strictObject({ fallback: RevisionName, afterMs: z.int().min(1).max(week) });
 
 /** Who orders it: an attempt, or a person overriding the fence, with a reason for the log. */
@@ -59,7 +84,14 @@ const orderedHow = 'needs either "attempt", or "force": true with a "reason"';
 
 export const commands = {
   status: z.strictObject({}),
-  ensureRoute: z.strictObject({ route: RouteName, host: Host, port: Port, attempt: AttemptShape.optional() }),
+  /** Without `routing` the weights alone decide, whatever was said before. */
+  ensureRoute: z.strictObject({
+    route: RouteName,
+    host: Host,
+    port: Port,
+    routing: RoutingShape.optional(),
+    attempt: AttemptShape.optional(),
+  }),
   removeRoute: z.strictObject({ route: RouteName, ...authority }).refine(ordered, orderedHow),
   claim: z.strictObject({ route: RouteName, attempt: AttemptShape }),
   disown: z.strictObject({ route: RouteName, reason: Reason }),
@@ -113,6 +145,8 @@ export interface RouteStatus {
   readonly revertedUnattended: boolean;
   /** Requests sent a second time after a connection failed under them, per revision. */
   readonly retries: Readonly<Record<string, number>>;
+  /** Requests of testers, which no other count holds, per revision that had any. */
+  readonly testers: Readonly<Record<string, { readonly requests: number; readonly errors: number }>>;
 }
 
 export interface LogEntry {

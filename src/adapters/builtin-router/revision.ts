@@ -29,6 +29,10 @@ export interface Upstream {
 export interface Visit {
   /** Which of the sixteen parts by session it belongs to. */
   readonly shard: number;
+  /** Sent here by a tester's wish: counted apart, since it would bias the comparison of the versions. */
+  readonly tester: boolean;
+  /** For the response: the cookie by which its user keeps a version. */
+  readonly setCookie?: string | undefined;
 }
 
 export interface Revision {
@@ -36,6 +40,8 @@ export interface Revision {
   readonly meter: Meter;
   /** Requests that were sent a second time because the first connection failed under them. */
   retries: number;
+  /** What testers asked for, apart from all other counts. */
+  readonly testers: { requests: number; errors: number };
   upstreams: readonly Upstream[];
   turn: number;
   readonly underWay: Set<UnderWay>;
@@ -73,7 +79,9 @@ const connectionOptions = {
 } as const;
 
 export function createRevision(id: RevisionId): Revision {
-  return { id, meter: createMeter(), retries: 0, upstreams: [], turn: 0, underWay: new Set(), whenIdle: new Set() };
+  const testers = { requests: 0, errors: 0 };
+  const [underWay, whenIdle] = [new Set<UnderWay>(), new Set<() => void>()];
+  return { id, meter: createMeter(), retries: 0, testers, upstreams: [], turn: 0, underWay, whenIdle };
 }
 
 const sameEndpoint = (a: Endpoint, b: Endpoint): boolean => a.host === b.host && a.port === b.port;
@@ -107,6 +115,22 @@ export const freshConnection = (endpoint: Endpoint): Client => new Client(origin
 /** Lets what is under way finish. */
 export function closeQuietly(connections: Pool | Client): void {
   connections.close().catch(() => undefined);
+}
+
+/** One request ended, `failed` or not, by the router's steady clock. */
+export function countEnd(
+  revision: Revision,
+  visit: Visit,
+  times: { readonly startedMs: number; readonly nowMs: number },
+  failed: boolean,
+): void {
+  const { startedMs, nowMs } = times;
+  if (visit.tester) {
+    revision.testers.requests += 1;
+    if (failed) revision.testers.errors += 1;
+  } else {
+    revision.meter.count(nowMs - startedMs, failed, nowMs, visit.shard);
+  }
 }
 
 export function enter(revision: Revision, work: UnderWay): void {

@@ -58,7 +58,9 @@ export class RouteTable {
   async open(): Promise<void> {
     for (const [name, state] of Object.entries(this.#options.state.routes)) {
       const entry = this.#enter(name, state, this.#newLive(name));
+      entry.live.route(state.routing);
       entry.live.apply(state.split);
+      entry.live.means(state.unattended?.fallback ?? null);
       this.#attend(entry);
       await entry.live.listen(state).catch(() => void this.#listenWhenFree(entry));
     }
@@ -172,11 +174,12 @@ export class RouteTable {
   }
 
   async #create(command: Command<"ensureRoute">): Promise<void> {
-    const { route, host, port, attempt } = command;
+    const { route, host, port, routing, attempt } = command;
     const live = this.#newLive(route);
+    live.route(routing);
     await live.listen(command);
     const fence = attempt ?? null;
-    const state: RouteState = { host, port, split: [], fence, unattended: null, revertedUnattended: false };
+    const state: RouteState = { host, port, split: [], routing, fence, unattended: null, revertedUnattended: false };
     try {
       await this.#save({ [route]: state });
     } catch (error) {
@@ -187,11 +190,13 @@ export class RouteTable {
   }
 
   async #move(entry: OwnEntry, command: Command<"ensureRoute">): Promise<void> {
-    const { host, port, attempt } = command;
+    const { host, port, routing, attempt } = command;
     const moves = entry.state.host !== host || entry.state.port !== port;
-    if (moves) rule(entry.state.fence, command);
+    const changes = moves || !same(entry.state.routing, routing);
+    if (changes) rule(entry.state.fence, command);
     if (moves || !entry.live.listening) await entry.live.listen({ host, port });
-    if (moves) await this.#commit(entry, { ...entry.state, host, port, fence: attempt ?? entry.state.fence });
+    const fence = attempt ?? entry.state.fence;
+    if (changes) await this.#commit(entry, { ...entry.state, host, port, routing, fence });
   }
 
   /** Saves a route's next state, then makes it true. */
@@ -201,6 +206,8 @@ export class RouteTable {
     const splitChanged = !same(next.split, entry.live.split);
     entry.state = next;
     if (splitChanged) entry.live.apply(next.split);
+    entry.live.means(next.unattended?.fallback ?? null);
+    entry.live.route(next.routing);
     this.#attend(entry);
   }
 

@@ -3,15 +3,20 @@ import type { IncomingMessage } from "node:http";
 import { shardCount } from "./meter.ts";
 
 /**
- * 32 evenly mixed bits: FNV-1a, then MurmurHash3's finaliser. FNV alone leaves sequential keys unevenly spread (customers
+ * 32 evenly mixed bits. FNV-1a alone leaves sequential keys unevenly spread (customers
  * numbered 1 to 1000 would give 0 % for "1 %").
  */
 export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return mixed(hash);
+}
+
+/** MurmurHash3's finaliser: every bit of the result depends on every bit of `hash`; 0 to 2^32 - 1. */
+export function mixed(hash: number): number {
+  let bits = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return (bits ^ (bits >>> 16)) >>> 0;
 }
 
 /**

@@ -6,12 +6,14 @@ import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { SluiceError } from "../../domain/errors.ts";
-import { AttemptShape, SplitShape } from "./protocol.ts";
+import { AttemptShape, RoutingShape, SplitShape } from "./protocol.ts";
 
 const RouteState = z.strictObject({
   host: z.string(),
   port: z.int(),
   split: SplitShape,
+  /** Absent where the weights alone decide. */
+  routing: RoutingShape.optional(),
   fence: AttemptShape.nullable(),
   unattended: z.strictObject({ fallback: z.string(), afterMs: z.number(), deadlineMs: z.number() }).nullable(),
   revertedUnattended: z.boolean(),

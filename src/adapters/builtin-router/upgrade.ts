@@ -4,10 +4,10 @@
  */
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { requestHeaders, responseHeaders } from "./headers.ts";
+import { type Hidden, requestHeaders, responseHeaders } from "./headers.ts";
 import { writeProblem } from "./problem.ts";
 import type { Revision, UnderWay, Upstream, Visit } from "./revision.ts";
-import { enter, leave, nextUpstream, responseHeadTimeoutMs } from "./revision.ts";
+import { countEnd, enter, leave, nextUpstream, responseHeadTimeoutMs } from "./revision.ts";
 
 export interface Upgrade extends Visit {
   readonly request: IncomingMessage;
@@ -15,6 +15,7 @@ export interface Upgrade extends Visit {
   /** Bytes the client sent after its handshake already. */
   readonly head: Buffer;
   readonly path: string;
+  readonly hidden: Hidden | undefined;
   readonly revision: Revision;
   readonly upstream: Upstream;
   nowMs(): number;
@@ -53,12 +54,12 @@ export function serveUpgrade(upgrade: Upgrade): void {
 function answered(upgrade: Upgrade, tunnel: Tunnel, startedMs: number, failed: boolean): void {
   tunnel.answered = true;
   const nowMs = upgrade.nowMs();
-  upgrade.revision.meter.count(nowMs - startedMs, failed, nowMs, upgrade.shard);
+  countEnd(upgrade.revision, upgrade, { startedMs, nowMs }, failed);
 }
 
 function handshake(upgrade: Upgrade, tunnel: Tunnel, startedMs: number, to: Upstream, mayRetry: boolean): void {
   const { request, revision, socket } = upgrade;
-  const { headers } = requestHeaders(request);
+  const { headers } = requestHeaders(request, upgrade.hidden);
   headers.push("connection", "upgrade", "upgrade", request.headers.upgrade ?? "websocket");
   const backend = httpRequest({
     host: to.endpoint.host,
@@ -83,7 +84,7 @@ function handshake(upgrade: Upgrade, tunnel: Tunnel, startedMs: number, to: Upst
   });
   backend.on("response", (response) => {
     answered(upgrade, tunnel, startedMs, (response.statusCode ?? 500) >= 500);
-    socket.write(statusAndHeaders(response, ["connection", "close"]));
+    socket.write(statusAndHeaders(response, ["connection", "close", ...cookieFor(upgrade)]));
     response.on("error", () => socket.destroy()).pipe(socket);
   });
   backend.on("upgrade", (response, backendSocket, backendHead) => {
@@ -100,13 +101,19 @@ function connect(upgrade: Upgrade, response: IncomingMessage, backend: Duplex & 
   backend.setNoDelay?.(true);
   backend.on("error", () => socket.destroy()).on("close", () => socket.destroy());
   socket.write(
-    statusAndHeaders(response, ["connection", "upgrade", "upgrade", response.headers.upgrade ?? "websocket"]),
+    statusAndHeaders(response, [
+      ...["connection", "upgrade", "upgrade", response.headers.upgrade ?? "websocket"],
+      ...cookieFor(upgrade),
+    ]),
   );
   if (head.length > 0) socket.write(head);
   if (upgrade.head.length > 0) backend.write(upgrade.head);
   backend.pipe(socket);
   socket.pipe(backend);
 }
+
+const cookieFor = ({ setCookie }: Visit): readonly string[] =>
+  setCookie === undefined ? [] : ["set-cookie", setCookie];
 
 interface SocketTuning {
   setTimeout?(ms: number): unknown;
