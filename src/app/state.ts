@@ -20,7 +20,11 @@ export interface StateLocation {
 
 export async function openState(location: StateLocation): Promise<State> {
   const database = await openLedgerDatabase(location);
-  const ledger = await postgresLedger({ url: database.url });
+  const ledger = await postgresLedger({ url: database.url }).catch(async (thrown: unknown) => {
+    // What was started for a ledger that cannot be opened would never be stopped.
+    await database.close();
+    throw thrown;
+  });
   return {
     url: database.url,
     embedded: database.embedded,

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { join, resolve } from "node:path";
+import { hasState } from "../app/known-state.ts";
 import type { Parts } from "../app/model.ts";
 import type { Project } from "../app/project.ts";
 import type { State } from "../app/state.ts";
@@ -78,7 +79,7 @@ export function openSession(options: GlobalOptions): Session {
     },
     async knownState() {
       await refuseNoProject(session);
-      const known = url !== undefined || existsSync(join(stateFolder, "postgres.json"));
+      const known = url !== undefined || hasState(stateFolder);
       return known ? session.state() : undefined;
     },
     async parts(settings) {

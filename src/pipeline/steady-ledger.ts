@@ -47,5 +47,8 @@ async function steadily<T>(call: () => Promise<T>, wait: () => Promise<void>): P
 function throwUnlessAway(thrown: unknown): void {
   if (!(thrown instanceof SluiceError)) throw thrown;
   if (thrown.failure.code === "STALE_ATTEMPT") throw new FlowLost(thrown.message);
-  if (thrown.failure.code !== "LEDGER_UNREACHABLE") throw thrown;
+  // A database whose disk is full is away as well: it goes on where it was as soon as there is room.
+  const { code, at } = thrown.failure;
+  const full = code === "DISK_FULL" && at === "ledger";
+  if (code !== "LEDGER_UNREACHABLE" && !full) throw thrown;
 }

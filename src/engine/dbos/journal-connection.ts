@@ -6,6 +6,7 @@ import { Socket } from "node:net";
 import { DBOSClient, type WorkflowStatus } from "@dbos-inc/dbos-sdk";
 import pg from "pg";
 import type { Json } from "../../domain/json.ts";
+import { limitQueries } from "../patient-client.ts";
 import { engineFailed } from "./engine-failed.ts";
 
 export interface JournalOptions {
@@ -28,6 +29,9 @@ export interface Message {
 
 /** DBOS hands messages out in the order of their millisecond: a send lasts longer than one. */
 const sendSpacingMs = 2;
+
+/** Longer than DBOS waits for another process that makes its tables; its queries take milliseconds. */
+const queryLimitMs = 30_000;
 
 /** Between two looks at a database that is away. */
 const outagePauseMs = 500;
@@ -99,6 +103,7 @@ function connectionPool(options: JournalOptions): pg.Pool {
     idle_in_transaction_session_timeout: 60_000,
     keepAlive: true,
   });
+  limitQueries(pool, queryLimitMs);
   pool.on("error", (error) => options.onWarning?.(error.message));
   return pool;
 }

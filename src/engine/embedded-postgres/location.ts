@@ -25,6 +25,8 @@ export interface Location {
   readonly dataFolder: string;
   /** Holds the socket; short, since a socket's path is limited to 107 bytes (103 on macOS). */
   readonly socketFolder: string;
+  /** A cluster was complete here once: where it is missing, it was lost. */
+  readonly made?: boolean;
 }
 
 /** Part of the socket's file name only: nothing listens on TCP. */
@@ -37,10 +39,13 @@ export const urlOf = (location: Location, database: string = databaseName): stri
 
 const recordFile = (stateFolder: string): string => join(stateFolder, "postgres.json");
 
-/** What the last start recorded; undefined where none ever did. */
+/** What the last start recorded; undefined where none ever did, or where that cannot be read: then it is looked for again. */
 export function recordedLocation(stateFolder: string): Location | undefined {
   try {
-    return JSON.parse(readFileSync(recordFile(stateFolder), "utf8")) as Location;
+    const found = JSON.parse(readFileSync(recordFile(stateFolder), "utf8")) as Partial<Location> | null;
+    const paths = [found?.folder, found?.dataFolder, found?.socketFolder];
+    const whole = paths.every((path) => typeof path === "string" && path !== "");
+    return whole ? (found as Location) : undefined;
   } catch {
     return undefined;
   }
@@ -48,22 +53,51 @@ export function recordedLocation(stateFolder: string): Location | undefined {
 
 /** Where the next start puts things: as before, so that processes that know the URL find the server again. Recorded. */
 export function prepareLocation(stateFolder: string, account: Account | undefined): Location {
-  const before = recordedLocation(stateFolder)?.socketFolder;
+  const before = recordedLocation(stateFolder);
   const folder = databaseFolder(stateFolder, account);
   mkdirSync(folder, { recursive: true, mode: 0o755 });
-  const socketFolder = before !== undefined && claimAgain(before, account) ? before : makeSocketFolder(account);
-  const location = { folder, dataFolder: join(folder, "data"), socketFolder };
-  const writing = `${recordFile(stateFolder)}.${process.pid}`;
-  writeFileSync(writing, `${JSON.stringify(location, null, 2)}\n`);
-  renameSync(writing, recordFile(stateFolder));
+  const known = before && isOfState(before, stateFolder) ? before.socketFolder : undefined;
+  const socketFolder = known !== undefined && claimAgain(known, account) ? known : makeSocketFolder(account);
+  const location = { folder, dataFolder: join(folder, "data"), socketFolder, made: before?.made ?? false };
+  record(stateFolder, location);
   return location;
 }
 
-function databaseFolder(stateFolder: string, account: Account | undefined): string {
-  const inside = join(stateFolder, "postgres");
-  if (existsSync(join(inside, "data")) || reachable(stateFolder, account)) return inside;
-  const name = createHash("sha256").update(realpathSync(stateFolder)).digest("hex").slice(0, 16);
+/** False for what was copied from another project together with its state folder: that server is the other one's. */
+export const isOfState = ({ folder }: Location, stateFolder: string): boolean =>
+  [insideFolder(stateFolder), outsideFolder(stateFolder)].some((own) => realPathOf(own) === realPathOf(folder));
+
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/** The cluster is there and holds the ledger's database: from now on its absence is a loss. */
+export function recordMade(stateFolder: string, location: Location): void {
+  if (!location.made) record(stateFolder, { ...location, made: true });
+}
+
+function record(stateFolder: string, location: Location): void {
+  const writing = `${recordFile(stateFolder)}.${process.pid}`;
+  writeFileSync(writing, `${JSON.stringify(location, null, 2)}\n`);
+  renameSync(writing, recordFile(stateFolder));
+}
+
+const insideFolder = (stateFolder: string): string => join(stateFolder, "postgres");
+
+function outsideFolder(stateFolder: string): string {
+  const name = createHash("sha256").update(realPathOf(stateFolder)).digest("hex").slice(0, 16);
   return join(rootFolder, "ledgers", name);
+}
+
+/** Where the database of a state folder lies; where there is none yet, where its account can reach it. */
+export function databaseFolder(stateFolder: string, account: Account | undefined): string {
+  const [inside, outside] = [insideFolder(stateFolder), outsideFolder(stateFolder)];
+  const there = [inside, outside].find((folder) => existsSync(join(folder, "data")));
+  return there ?? (reachable(stateFolder, account) ? inside : outside);
 }
 
 /** A random name (mode 0700), so that nobody can prepare it beforehand in the shared folder. */

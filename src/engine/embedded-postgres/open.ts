@@ -3,17 +3,26 @@
  * find it running and adopt it; it outlives all of them until somebody stops it or finds it idle. A running server is
  * believed only when it answers on the recorded socket and names the recorded data folder: a pid file outlives its server.
  */
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { SluiceError } from "../../domain/errors.ts";
 import { postgresAccount } from "./account.ts";
-import { databaseName, type Location, prepareLocation, recordedLocation, urlOf } from "./location.ts";
+import {
+  databaseFolder,
+  isOfState,
+  type Location,
+  prepareLocation,
+  recordedLocation,
+  recordMade,
+  urlOf,
+} from "./location.ts";
 import { makeCluster, readPidFile, startPostmaster, stopPostmaster } from "./postmaster.ts";
 import { installPrograms } from "./programs.ts";
-import { makeDatabase, openSession, type Session } from "./session.ts";
+import { openSession, type Session } from "./session.ts";
 import { withStartLock } from "./start-lock.ts";
-import { prepareStateFolder, refuseNewer } from "./state-folder.ts";
-import { commandOf, isAlive, pause } from "./waiting.ts";
+import { isLasting } from "./start-trouble.ts";
+import { prepareStateFolder, refuseNewer, stateTrouble } from "./state-folder.ts";
+import { folderServedBy, isAlive, pause } from "./waiting.ts";
 
 export interface EmbeddedPostgres {
   readonly url: string;
@@ -34,9 +43,13 @@ const startPausesMs = [100, 300, 1_000, 3_000];
 export async function openEmbeddedPostgres(options: { readonly stateFolder: string }): Promise<EmbeddedPostgres> {
   const { stateFolder } = options;
   prepareStateFolder(stateFolder);
-  const adopted = await adopt(stateFolder);
-  if (adopted) return adopted;
-  return withStartLock(lockFile(stateFolder), async () => (await adopt(stateFolder)) ?? start(stateFolder));
+  try {
+    const adopted = await adopt(stateFolder);
+    if (adopted) return adopted;
+    return await withStartLock(lockFile(stateFolder), async () => (await adopt(stateFolder)) ?? start(stateFolder));
+  } catch (thrown) {
+    throw stateTrouble(thrown, stateFolder);
+  }
 }
 
 /** The running server's url and pid, without starting one. */
@@ -51,7 +64,7 @@ export async function embeddedPostgresStatus(
 
 /** True when it was running, nobody used it, and it is stopped now. */
 export async function stopEmbeddedPostgresIfIdle(stateFolder: string): Promise<boolean> {
-  const location = recordedLocation(stateFolder);
+  const location = ownLocation(stateFolder);
   const session = location && (await openSession(location));
   if (!session) return false;
   if (!(await session.claimIdle())) {
@@ -62,8 +75,13 @@ export async function stopEmbeddedPostgresIfIdle(stateFolder: string): Promise<b
   return true;
 }
 
-async function adopt(stateFolder: string): Promise<EmbeddedPostgres | undefined> {
+const ownLocation = (stateFolder: string): Location | undefined => {
   const location = recordedLocation(stateFolder);
+  return location && isOfState(location, stateFolder) ? location : undefined;
+};
+
+async function adopt(stateFolder: string): Promise<EmbeddedPostgres | undefined> {
+  const location = ownLocation(stateFolder);
   const session = location && (await openSession(location));
   return session && handle(stateFolder, location, session, false);
 }
@@ -71,18 +89,24 @@ async function adopt(stateFolder: string): Promise<EmbeddedPostgres | undefined>
 async function start(stateFolder: string): Promise<EmbeddedPostgres> {
   if (process.platform === "win32") throw notHere();
   const account = postgresAccount();
-  await stopUnreachable(stateFolder);
+  await stopUnreachable(join(databaseFolder(stateFolder, account), "data"));
   const programs = installPrograms(account, join(stateFolder, "programs"));
   const location = prepareLocation(stateFolder, account);
   // Its account passes through here; the data folder below is private.
   chmodSync(location.folder, 0o755);
   const logFile = join(stateFolder, "postgres.log");
   await makeCluster(programs, location, account, logFile);
-  await startWithRetries(() => startPostmaster(programs, location, account, logFile));
-  await makeDatabase(location, databaseName);
-  const session = await openSession(location);
-  if (!session) throw new Error(`The database that was just started on ${location.socketFolder} does not answer.`);
-  return handle(stateFolder, location, session, true);
+  const pid = await startWithRetries(() => startPostmaster(programs, location, account, logFile));
+  try {
+    const session = await openSession(location);
+    if (!session) throw new Error(`The database that was just started on ${location.socketFolder} does not answer.`);
+    recordMade(stateFolder, location);
+    return handle(stateFolder, location, session, true);
+  } catch (thrown) {
+    // Nobody would ever stop it: what cannot be opened is not adopted either.
+    await stopPostmaster(pid);
+    throw thrown;
+  }
 }
 
 async function startWithRetries(attempt: () => Promise<number>): Promise<number> {
@@ -90,7 +114,7 @@ async function startWithRetries(attempt: () => Promise<number>): Promise<number>
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof SluiceError) || error.failure.code !== "LEDGER_UNREACHABLE") throw error;
+      if (!(error instanceof SluiceError) || isLasting(error)) throw error;
       await pause(pauseMs);
     }
   }
@@ -102,14 +126,13 @@ async function startWithRetries(attempt: () => Promise<number>): Promise<number>
  * its pid belongs to another program by now (after a reboot), PostgreSQL would refuse to start: the file goes. A file whose
  * pid is dead is PostgreSQL's own business.
  */
-async function stopUnreachable(stateFolder: string): Promise<void> {
-  const location = recordedLocation(stateFolder);
-  const file = location && readPidFile(location.dataFolder);
+async function stopUnreachable(dataFolder: string): Promise<void> {
+  const file = readPidFile(dataFolder);
   if (!file || !isAlive(file.pid)) return;
-  const command = commandOf(file.pid);
-  if (command === undefined) return;
-  if (command.includes(location.dataFolder)) await stopPostmaster(file.pid);
-  else rmSync(join(location.dataFolder, "postmaster.pid"), { force: true });
+  const served = folderServedBy(file.pid);
+  if (served === undefined) return;
+  if (served.includes(dataFolder) || served === realpathSync(dataFolder)) await stopPostmaster(file.pid);
+  else rmSync(join(dataFolder, "postmaster.pid"), { force: true });
 }
 
 function handle(stateFolder: string, location: Location, session: Session, started: boolean): EmbeddedPostgres {
@@ -145,5 +168,5 @@ const notHere = (): SluiceError =>
     remedy: "operator",
     at: "ledger",
     message: "Sluice does not bring its own database on Windows.",
-    hint: "Name a PostgreSQL database as ledger.url, or use WSL. Then: sluice doctor",
+    hint: "Name a PostgreSQL database as ledger.url, or use WSL. Then: sluice status",
   });

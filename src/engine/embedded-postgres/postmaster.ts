@@ -1,11 +1,21 @@
 /** The server process: making its cluster, starting it apart from us, recognising it again, stopping it. */
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync, truncateSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
 import { join } from "node:path";
-import { SluiceError } from "../../domain/errors.ts";
 import { type Account, makePrivateFolder } from "./account.ts";
 import { type Location, socketPort } from "./location.ts";
 import type { Programs } from "./programs.ts";
+import { damaged, type StartPlace, startFailed } from "./start-trouble.ts";
 import { isAlive, poll } from "./waiting.ts";
 
 const maxLogBytes = 5_000_000;
@@ -32,22 +42,29 @@ const settings: Readonly<Record<string, string | number>> = {
   cluster_name: "sluice",
 };
 
-/** Makes the cluster under another name first: a cluster named `data` is complete, whatever was killed when. */
+/**
+ * Makes the cluster under another name first: a cluster named `data` is complete, whatever was killed when. So one that is there
+ * and lacks a part was damaged later, and one that was made and is gone was taken away: both held a ledger and are not filled anew.
+ */
 export async function makeCluster(
   programs: Programs,
   location: Location,
   account: Account | undefined,
   logFile: string,
 ) {
-  if (existsSync(join(location.dataFolder, "PG_VERSION"))) return;
-  const filling = `${location.dataFolder}.${process.pid}-${Date.now()}`;
+  const { dataFolder } = location;
+  if (existsSync(join(dataFolder, "PG_VERSION"))) return;
+  if (existsSync(dataFolder) && readdirSync(dataFolder).length > 0) throw damaged(dataFolder, "PG_VERSION is missing");
+  if (location.made) throw damaged(dataFolder, "it was made before and is gone");
+  const filling = `${dataFolder}.${process.pid}-${Date.now()}`;
+  const logBytes = sizeOf(logFile);
   makePrivateFolder(filling, account);
   try {
     const flags = ["--username=sluice", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"];
     const child = launch(programs.initdb, ["-D", filling, ...flags], filling, account, logFile, false);
     const code = await new Promise((resolve, reject) => child.once("exit", resolve).once("error", reject));
-    if (code !== 0) throw startFailed(`initdb ended with code ${code}.`, logFile);
-    renameSync(filling, location.dataFolder);
+    if (code !== 0) throw startFailed(`initdb ended with code ${code}.`, { dataFolder, logFile, logBytes });
+    renameSync(filling, dataFolder);
   } catch (error) {
     rmSync(filling, { recursive: true, force: true });
     throw error;
@@ -66,6 +83,7 @@ export async function startPostmaster(
 ): Promise<number> {
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const args = ["-D", location.dataFolder, "-k", location.socketFolder, ...flags];
+  const place: StartPlace = { dataFolder: location.dataFolder, logFile, logBytes: sizeOf(logFile) };
   const child = launch(programs.postgres, args, location.dataFolder, account, logFile, true);
   let ended: string | undefined;
   child.once("exit", (code, signal) => {
@@ -75,7 +93,7 @@ export async function startPostmaster(
     ended = `PostgreSQL could not be started: ${error.message}.`;
   });
   const isUp = () => {
-    if (ended) throw startFailed(ended, logFile);
+    if (ended) throw startFailed(ended, place);
     const file = readPidFile(location.dataFolder);
     return file?.pid === child.pid && file?.ready === true;
   };
@@ -129,17 +147,4 @@ export async function stopPostmaster(pid: number): Promise<void> {
   await poll(() => !isAlive(pid), { everyMs: 10, forMs: 60_000, what: `PostgreSQL (pid ${pid}) to stop` });
 }
 
-function startFailed(message: string, logFile: string): SluiceError {
-  const lines = existsSync(logFile) ? readFileSync(logFile, "utf8").trimEnd().split("\n").slice(-15) : [];
-  const full = lines.some((line) => line.includes("No space left on device"));
-  return new SluiceError({
-    code: full ? "DISK_FULL" : "LEDGER_UNREACHABLE",
-    remedy: "operator",
-    at: "ledger",
-    message: full
-      ? "The state database cannot start: the disk is full."
-      : `The state database cannot start. ${message}`,
-    hint: `The whole log is in ${logFile}. After mending it: sluice doctor`,
-    evidence: lines.join("\n").slice(-4000),
-  });
-}
+const sizeOf = (file: string): number => (existsSync(file) ? statSync(file).size : 0);

@@ -100,6 +100,6 @@ const unavailable = (message: string, cause: unknown): SluiceError =>
     remedy: "operator",
     at: "ledger",
     message: cause instanceof Error ? `${message} ${cause.message}` : message,
-    hint: "Install with optional packages, or name a PostgreSQL database as ledger.url. Then: sluice doctor",
+    hint: "Install with optional packages, or name a PostgreSQL database as ledger.url. Then: sluice status",
     cause,
   });

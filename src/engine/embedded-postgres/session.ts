@@ -6,8 +6,9 @@
 import { realpathSync } from "node:fs";
 import type { Socket } from "node:net";
 import pg from "pg";
-import { type Location, urlOf } from "./location.ts";
+import { databaseName, type Location, urlOf } from "./location.ts";
 import { readPidFile } from "./postmaster.ts";
+import { damaged, isDamage } from "./start-trouble.ts";
 import { pause } from "./waiting.ts";
 
 /** Any number, the same in every Sluice. */
@@ -20,22 +21,33 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** Undefined where no server of this cluster accepts connections, or it is just being stopped. */
+/**
+ * Undefined where no server of this cluster accepts connections, or it is just being stopped. The database that Sluice's tables
+ * live in is made where whoever started the server died before.
+ */
 export async function openSession(location: Location): Promise<Session | undefined> {
   const file = readPidFile(location.dataFolder);
   if (file === undefined) return undefined;
-  const client = new pg.Client({ connectionString: urlOf(location, "postgres"), connectionTimeoutMillis: 5_000 });
+  const client = new pg.Client({
+    connectionString: urlOf(location, "postgres"),
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 15_000,
+  });
   client.on("error", () => undefined);
   try {
     await client.connect();
-    const { rows } = await client.query<{ readonly folder: string; readonly mine: boolean }>(
-      "select current_setting('data_directory') as folder, pg_try_advisory_lock_shared($1) as mine",
-      [useLock],
+    const { rows } = await client.query<{ readonly folder: string; readonly mine: boolean; readonly there: boolean }>(
+      `select current_setting('data_directory') as folder, pg_try_advisory_lock_shared($1) as mine,
+         exists (select from pg_database where datname = $2) as there`,
+      [useLock, databaseName],
     );
     const ours = rows[0]?.mine === true && realpathSync(rows[0].folder) === realpathSync(location.dataFolder);
     if (!ours) throw new Error("another server, or one that is being stopped");
-  } catch {
+    if (!rows[0]?.there) await makeDatabase(client);
+  } catch (thrown) {
     await client.end().catch(() => undefined);
+    if (isDamage(codeOf(thrown))) throw damaged(location.dataFolder, (thrown as Error).message, thrown);
+    if (codeOf(thrown) === diskIsFull) throw thrown;
     return undefined;
   }
   // An open session must not keep a finished command alive, but a query on it must.
@@ -54,17 +66,16 @@ export async function openSession(location: Location): Promise<Session | undefin
   };
 }
 
-/** Makes the database that Sluice's tables live in, once. */
-export async function makeDatabase(location: Location, name: string): Promise<void> {
-  const client = new pg.Client({ connectionString: urlOf(location, "postgres"), connectionTimeoutMillis: 5_000 });
-  client.on("error", () => undefined);
-  await client.connect();
-  try {
-    const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [name]);
-    if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(name)}`);
-  } finally {
-    await client.end();
-  }
+const diskIsFull = "53100";
+
+const codeOf = (thrown: unknown): string => (thrown instanceof Error && "code" in thrown ? String(thrown.code) : "");
+
+/** Two processes may find it missing at once. */
+async function makeDatabase(client: pg.Client): Promise<void> {
+  await client.query(`create database ${client.escapeIdentifier(databaseName)}`).catch((thrown: unknown) => {
+    const made = ["42P04", "23505"].includes(codeOf(thrown));
+    if (!made) throw thrown;
+  });
 }
 
 const leaving = "sluice, leaving";

@@ -1,6 +1,6 @@
 /** Waiting for another process, in small steps and never for ever. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readlinkSync } from "node:fs";
 
 export interface PollOptions {
   readonly everyMs: number;
@@ -29,10 +29,13 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** The command line of a live process; undefined where the system does not tell. */
-export function commandOf(pid: number): string | undefined {
+/**
+ * What tells whose server a live process is: the folder that it works in (PostgreSQL goes to its data folder, whatever that was
+ * called when it was started), else its command line. Undefined where the system does not tell.
+ */
+export function folderServedBy(pid: number): string | undefined {
   try {
-    if (process.platform === "linux") return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    if (process.platform === "linux") return readlinkSync(`/proc/${pid}/cwd`);
     return execFileSync("ps", ["-ww", "-o", "command=", "-p", String(pid)], { encoding: "utf8" });
   } catch {
     return undefined;

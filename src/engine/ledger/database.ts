@@ -2,6 +2,8 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { SluiceError } from "../../domain/errors.ts";
+import { limitQueries } from "../patient-client.ts";
+import { inOurWords } from "./database-trouble.ts";
 import { ledgerRequires, ledgerVersion, migrations } from "./schema.ts";
 
 export interface Queries {
@@ -30,12 +32,12 @@ export async function openDatabase(url: string, schemaName: string): Promise<Led
     connectionTimeoutMillis: 10_000,
     statement_timeout: 15_000,
     lock_timeout: 10_000,
-    query_timeout: 20_000,
     idle_in_transaction_session_timeout: 15_000,
     keepAlive: true,
     // Counts and milliseconds are far below 2^53.
     types: { getTypeParser: (oid, format) => (oid === bigintOid ? Number : pg.types.getTypeParser(oid, format)) },
   });
+  limitQueries(pool, 20_000);
   // An idle connection that breaks is replaced at the next query, which reports what still is wrong then.
   pool.on("error", () => undefined);
   const queriesOn = (client: pg.Pool | pg.PoolClient): Queries => ({
@@ -125,54 +127,6 @@ const newer = (version: number): SluiceError =>
     code: "LEDGER_NEWER",
     remedy: "operator",
     at: "ledger",
-    message: `The ledger has version ${version}; this Sluice knows versions up to ${ledgerVersion}. Nothing was touched.`,
+    message: `The ledger's tables have version ${version}; this Sluice knows versions up to ${ledgerVersion}. Nothing was touched.`,
     hint: "Use the Sluice that wrote it, or a later one. To see yours: sluice --version",
   });
-
-/** By SQLSTATE or by Node's code: what went wrong, and what a person can do. */
-const troubles: readonly { readonly codes: RegExp; readonly message: string; readonly hint: string }[] = [
-  { codes: /^(28|3D000)/, message: "refuses us", hint: "Check user, password and database name in ledger.url." },
-  { codes: /^25006$/, message: "is read-only", hint: "Is ledger.url a standby? Point it at the primary." },
-  {
-    codes: /^42501$/,
-    message: "does not let us make tables",
-    hint: "Grant CREATE on the database to ledger.url's user.",
-  },
-  { codes: /^(57014|55P03)$/, message: "took too long", hint: "Look for long transactions in it." },
-  {
-    codes: /^(08|57P|53|E[A-Z]+$)/,
-    message: "cannot be reached",
-    hint: "Check that it runs and that ledger.url is right.",
-  },
-];
-
-async function inOurWords<T>(query: () => Promise<T>): Promise<T> {
-  try {
-    return await query();
-  } catch (cause) {
-    throw translated(cause as Error & { readonly code?: string });
-  }
-}
-
-function translated(cause: Error & { readonly code?: string }): Error {
-  const code = cause.code ?? (/timeout|terminated|ended/i.test(cause.message) ? "ETIMEDOUT" : "");
-  if (code === "53100") {
-    return ledgerTrouble("DISK_FULL", "The ledger's disk is full.", "Free some space on it.", cause);
-  }
-  const trouble = troubles.find(({ codes }) => codes.test(code));
-  if (!trouble) return cause;
-  return ledgerTrouble(
-    "LEDGER_UNREACHABLE",
-    `The ledger's database ${trouble.message}: ${cause.message}.`,
-    trouble.hint,
-    cause,
-  );
-}
-
-const ledgerTrouble = (
-  code: "DISK_FULL" | "LEDGER_UNREACHABLE",
-  message: string,
-  hint: string,
-  cause: Error,
-): SluiceError =>
-  new SluiceError({ code, remedy: "retry", at: "ledger", message, hint: `${hint} Then: sluice doctor`, cause });
