@@ -19,12 +19,11 @@ import { type WeightedOrder, weightedOrder } from "./weighted-order.ts";
 const retiredKept = 32;
 
 export class LiveRoute {
-  /** When this route began to count: it was made, or the router's process started with it. */
-  readonly sinceMs: number;
   readonly #name: string;
   readonly #nowMs: () => number;
   readonly #random: () => number;
   readonly #revisions = new Map<RevisionId, Revision>();
+  #sinceMs: number;
   #split: Split = [];
   #serving: readonly (Revision | undefined)[] = [];
   #stable: RevisionId | null = null;
@@ -37,7 +36,7 @@ export class LiveRoute {
   constructor(name: string, nowMs: () => number, random: () => number) {
     this.#name = name;
     this.#nowMs = nowMs;
-    this.sinceMs = nowMs();
+    this.#sinceMs = nowMs();
     this.#random = random;
     this.#order = weightedOrder([], random);
   }
@@ -48,6 +47,11 @@ export class LiveRoute {
 
   get listening(): boolean {
     return this.#server?.listening === true;
+  }
+
+  /** When this route began to count: it was made, the router's process started with it, or the clock jumped. */
+  get sinceMs(): number {
+    return this.#sinceMs;
   }
 
   get split(): Split {
@@ -99,6 +103,12 @@ export class LiveRoute {
   /** Those with and without weight, as long as their counters are kept. */
   revisions(): readonly Revision[] {
     return [...this.#revisions.values()];
+  }
+
+  /** After a jump of the clock nobody could say any more what was when. */
+  forgetBuckets(): void {
+    for (const { meter } of this.#revisions.values()) meter.forget();
+    this.#sinceMs = this.#nowMs();
   }
 
   /** Stops accepting; resolves when all connections are gone. */

@@ -57,6 +57,18 @@ test("O4 intervals are kept for fifteen minutes at least, and not for an hour", 
   expect(meter.buckets(5000, 0, Number.MAX_SAFE_INTEGER).size).toBe(0);
 });
 
+test("O4 after a clock was set back its intervals are counted anew, and the counters go on", () => {
+  const meter = createMeter();
+  meter.count(10, true, start, 0);
+  meter.forget();
+
+  meter.count(10, false, start - 60_000, 0);
+  meter.tidy(start - 60_000 + baseMs);
+
+  expect([...meter.buckets(baseMs, 0, Number.MAX_SAFE_INTEGER).values()]).toMatchObject([{ requests: 1, errors: 0 }]);
+  expect(meter.counters()).toMatchObject({ requests: 2, errors: 1 });
+});
+
 const requests = fc.array(
   fc.record({
     afterMs: fc.integer({ min: 0, max: 700 }),

@@ -76,6 +76,8 @@ export interface Meter {
   buckets(bucketMs: number, fromMs: number, toMs: number): ReadonlyMap<number, BucketCounts>;
   /** Closes what is over and forgets what is older than `keptMs`. */
   tidy(nowMs: number): void;
+  /** All intervals, also the open one; the counters stay. */
+  forget(): void;
 }
 
 function packed(row: Uint32Array): Uint32Array {
@@ -137,6 +139,12 @@ export function createMeter(): Meter {
         bucketMs,
       ),
     tidy: (nowMs) => closeUntil(Math.floor(nowMs / baseMs)),
+    forget() {
+      closed.length = 0;
+      row.fill(0);
+      open = noSums();
+      openAt = -1;
+    },
   };
 }
 

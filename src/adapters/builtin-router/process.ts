@@ -18,14 +18,18 @@ import type { Revision } from "./revision.ts";
 import { RouteTable } from "./route-table.ts";
 import { chooseSocket, listenOn, writeRecord } from "./run-time.ts";
 import { loadState } from "./state-file.ts";
+import { steadyTime } from "./steady-time.ts";
 
 const clock: Clock = {
   now: () => Date.now(),
   sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
 };
 
-/** Steady: a corrected system clock must not put a request's end before its beginning. */
-const nowMs = (): number => performance.timeOrigin + performance.now();
+const time = steadyTime(Date.now, () => performance.now());
+const nowMs = (): number => time.now();
+
+/** How often the system's clock is looked at: a jump costs this much of the buckets' history at most. */
+const followEveryMs = 1000;
 
 const report = (line: string): void => {
   process.stderr.write(`${new Date().toISOString()} ${line}\n`);
@@ -52,9 +56,17 @@ async function main(): Promise<void> {
   await listenOn(control, socket);
   await writeRecord(folder, { pid: process.pid, socket, startedMs });
   report(`router ${process.pid} takes commands on ${socket}`);
+  setInterval(() => followClock(table), followEveryMs).unref();
   process.on("SIGTERM", () => stop(5000));
   process.on("SIGINT", () => stop(5000));
   process.on("SIGHUP", () => undefined);
+}
+
+function followClock(table: RouteTable): void {
+  const jumpedMs = time.follow();
+  if (jumpedMs === 0) return;
+  report(`the system's clock jumped by ${Math.round(jumpedMs)} ms; buckets begin anew`);
+  for (const { live } of table.routes()) live.forgetBuckets();
 }
 
 function handlersFor(table: RouteTable, startedMs: number, stop: (timeoutMs: number) => void): Handlers {

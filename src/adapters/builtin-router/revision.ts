@@ -125,11 +125,13 @@ export function countEnd(
   failed: boolean,
 ): void {
   const { startedMs, nowMs } = times;
+  // Its clock may have been set back meanwhile; see steady-time.ts.
+  const durationMs = Math.max(0, nowMs - startedMs);
   if (visit.tester) {
     revision.testers.requests += 1;
     if (failed) revision.testers.errors += 1;
   } else {
-    revision.meter.count(nowMs - startedMs, failed, nowMs, visit.shard);
+    revision.meter.count(durationMs, failed, nowMs, visit.shard);
   }
 }
 
