@@ -12,13 +12,14 @@ const benches: Readonly<Record<string, string>> = {
   status: "sluice status as a whole process",
   deploy: "a deployment whose waits are zero, as a whole process",
   pipeline: "what the pipeline itself costs: on the real engine with waits zero, and in virtual time",
+  "verdict-bucket": "what one bucket of one metric costs the verdict",
 };
 
 const fileOf = (bench: string): string => join(import.meta.dirname, `${bench}.ts`);
 const present = Object.keys(benches).filter((bench) => existsSync(fileOf(bench)));
 
 function list(): void {
-  for (const bench of present) console.log(`${bench.padEnd(10)} ${benches[bench]}`);
+  for (const bench of present) console.log(`${bench.padEnd(17)} ${benches[bench]}`);
   console.log("\nrun them: npm run bench -- <name> … | all [--json]");
 }
 

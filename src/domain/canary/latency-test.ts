@@ -30,27 +30,30 @@ export function latencyIncrement(candidate: SlowCounts, stable: SlowCounts, psi:
   return candidate.slow * Math.log(psi) - Math.min(bySlow, byRequests);
 }
 
-const totalOf = ({ counts }: LatencyCounts): number => counts.reduce((sum, count) => sum + count, 0);
-
 /** Edges are floating point numbers that were multiplied: the same edge may differ in its last digits. */
 const atLeast = (edge: number, limit: number): boolean => edge >= limit * (1 - 1e-9);
 
+/** Counts from the bin on that comes first, `from`, up to the last. A plain loop: this is what a bucket costs. */
+function countsFrom(counts: readonly number[], from: number): SlowCounts {
+  let [slow, total] = [0, 0];
+  for (let bin = 0; bin < counts.length; bin += 1) {
+    const count = counts[bin] ?? 0;
+    total += count;
+    if (bin >= from) slow += count;
+  }
+  return { slow, total };
+}
+
 /** Requests that surely took longer than `limitMs`: their bin begins at or above it. */
-export function surelySlower(histogram: LatencyCounts, limitMs: number): SlowCounts {
-  const slow = histogram.counts.reduce(
-    (sum, count, bin) => (bin > 0 && atLeast(histogram.edgesMs[bin - 1] ?? 0, limitMs) ? sum + count : sum),
-    0,
-  );
-  return { slow, total: totalOf(histogram) };
+export function surelySlower({ edgesMs, counts }: LatencyCounts, limitMs: number): SlowCounts {
+  const edge = edgesMs.findIndex((edgeMs) => atLeast(edgeMs, limitMs));
+  return countsFrom(counts, edge < 0 ? counts.length : edge + 1);
 }
 
 /** Requests that may have taken longer than `limitMs`: their bin ends above it. */
-export function possiblySlower(histogram: LatencyCounts, limitMs: number): SlowCounts {
-  const slow = histogram.counts.reduce(
-    (sum, count, bin) => (atLeast(limitMs, histogram.edgesMs[bin] ?? Number.POSITIVE_INFINITY) ? sum : sum + count),
-    0,
-  );
-  return { slow, total: totalOf(histogram) };
+export function possiblySlower({ edgesMs, counts }: LatencyCounts, limitMs: number): SlowCounts {
+  const edge = edgesMs.findIndex((edgeMs) => !atLeast(limitMs, edgeMs));
+  return countsFrom(counts, edge < 0 ? counts.length - 1 : edge);
 }
 
 /**
@@ -75,7 +78,7 @@ export function latencyIncrements(
  * cuts lie on edges. `undefined` for a histogram that is empty, or whose quantile lies above its highest edge.
  */
 export function latencyCuts(stable: LatencyCounts): readonly [number, number, number] | undefined {
-  const total = totalOf(stable);
+  const { total } = countsFrom(stable.counts, 0);
   if (total === 0) return undefined;
   const cutAt = (quantile: number): number | undefined => {
     let seen = 0;
