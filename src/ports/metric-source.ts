@@ -41,8 +41,8 @@ export interface MetricSource {
 
   /**
    * Only where the provider has no history (counters that tell the present alone): reads them at every edge of the grid until
-   * aborted, and never rejects otherwise. `read` then answers from what this process saw: a bucket that nobody watched from edge
-   * to edge is missing, for ever. After a crash the counts of earlier buckets are in the pipeline's own table, not here.
+   * aborted, then resolves; it never rejects. `read` answers from what this process saw: a bucket that nobody watched from edge to
+   * edge is missing, for ever. After a crash the counts of earlier buckets are in the pipeline's own table, not here.
    */
   sample?(query: Pick<MetricQuery, "bucketMs" | "candidate" | "stable">, signal: AbortSignal): Promise<void>;
 }
