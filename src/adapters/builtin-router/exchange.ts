@@ -41,16 +41,16 @@ export interface Exchange {
   /** Not for the revision's eyes. */
   readonly hidden: Hidden | undefined;
   /** Called once, when the request is ready to be sent: decides who serves it. */
-  choose(): Chosen | undefined;
+  choose(forwardedFor: string): Chosen | undefined;
   /** Milliseconds since the epoch, rising steadily. */
   nowMs(): number;
 }
 
 /** Serves one request. The response is complete or broken off when the revision's counters have it. */
 export function serve(exchange: Exchange): void {
-  const { headers, bodyLength } = requestHeaders(exchange.request, exchange.hidden);
+  const { headers, bodyLength, forwardedFor } = requestHeaders(exchange.request, exchange.hidden);
   const send = (body: Body) => {
-    const chosen = exchange.choose();
+    const chosen = exchange.choose(forwardedFor);
     if (chosen === undefined) return;
     new Attempt(exchange, chosen, headers, body).dispatch(chosen.upstream.pool);
   };

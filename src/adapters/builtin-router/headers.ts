@@ -37,6 +37,8 @@ export interface OutgoingRequest {
   readonly headers: string[];
   /** Undefined: no body. NaN: a body of unknown length. */
   readonly bodyLength: number | undefined;
+  /** X-Forwarded-For as it was sent; empty if it was not. */
+  readonly forwardedFor: string;
 }
 
 /** What of a request is needed to write its forwarding headers and to send its body on. */
@@ -69,7 +71,7 @@ export function requestHeaders(request: IncomingMessage, hidden?: Hidden): Outgo
   }
   const shown = hidden === undefined ? headers : withoutHidden(headers, hidden);
   addForwarded(shown, noted, request.socket.remoteAddress ?? "unknown");
-  return { headers: shown, bodyLength: noted.bodyLength };
+  return { headers: shown, bodyLength: noted.bodyLength, forwardedFor: noted.peers };
 }
 
 function withoutHidden(headers: readonly string[], hidden: Hidden): string[] {

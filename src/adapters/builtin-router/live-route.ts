@@ -122,7 +122,7 @@ export class LiveRoute {
     });
   }
 
-  #choose(request: IncomingMessage): Chosen | undefined {
+  #choose(request: IncomingMessage, forwardedFor: string): Chosen | undefined {
     const { key, wish, setCookie } = visitorOf(request, this.#routing);
     const wished = wish === undefined ? -1 : wishedVersion(this.#split, wish, this.#stable);
     const tester = wished >= 0;
@@ -130,7 +130,7 @@ export class LiveRoute {
     const upstream = revision === undefined ? undefined : nextUpstream(revision);
     if (revision === undefined || upstream === undefined) return undefined;
     if (!tester) this.#expect();
-    return { revision, upstream, shard: shardOf(request, key), tester, setCookie };
+    return { revision, upstream, shard: shardOf(request, forwardedFor, key), tester, setCookie };
   }
 
   #byWeight(key: string | undefined): number {
@@ -148,7 +148,7 @@ export class LiveRoute {
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const path = originPath(request.url ?? "");
-    const choose = () => this.#choose(request) ?? this.#refuse(response);
+    const choose = (forwardedFor: string) => this.#choose(request, forwardedFor) ?? this.#refuse(response);
     if (path === undefined) sendProblem(response, 400, this.#noPath(request));
     else serve({ request, response, path, hidden: this.#hidden, nowMs: this.#nowMs, choose });
   }
@@ -159,7 +159,8 @@ export class LiveRoute {
 
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const path = originPath(request.url ?? "");
-    const chosen = path === undefined ? undefined : this.#choose(request);
+    const forwardedFor = request.headers["x-forwarded-for"]?.toString() ?? "";
+    const chosen = path === undefined ? undefined : this.#choose(request, forwardedFor);
     if (path === undefined) writeProblem(socket, 400, this.#noPath(request));
     else if (chosen === undefined) writeProblem(socket, 503, this.#noneServes());
     else serveUpgrade({ request, socket, head, path, hidden: this.#hidden, ...chosen, nowMs: this.#nowMs });

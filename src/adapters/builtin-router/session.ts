@@ -1,5 +1,6 @@
 /** Who asks, as far as dividing and counting need it: a hash that is the same for all requests of one session. */
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { shardCount } from "./meter.ts";
 
 /**
@@ -20,17 +21,24 @@ export function mixed(hash: number): number {
 }
 
 /**
- * Which of the sixteen parts counts it. Without an affinity key a session is what X-Forwarded-For names first, else the
- * connection: an address alone would put everybody behind one office, or one load generator, into a single part.
+ * Which of the sixteen parts counts it. Without an affinity key a session is what X-Forwarded-For (`forwardedFor`, empty if
+ * there was none) names first, else the connection: an address alone would put everybody behind one office, or one load
+ * generator, into a single part.
  */
-export function shardOf(request: IncomingMessage, affinityKey?: string): number {
-  return hashOf(affinityKey ?? forwardedFor(request) ?? connectionOf(request)) % shardCount;
+export function shardOf(request: IncomingMessage, forwardedFor: string, affinityKey?: string): number {
+  if (affinityKey !== undefined) return hashOf(affinityKey) % shardCount;
+  if (forwardedFor === "") return shardOfConnection(request.socket);
+  const end = forwardedFor.indexOf(",");
+  return hashOf(end < 0 ? forwardedFor : forwardedFor.slice(0, end)) % shardCount;
 }
 
-function forwardedFor(request: IncomingMessage): string | undefined {
-  const value = request.headers["x-forwarded-for"];
-  const first = typeof value === "string" ? value.split(",", 1)[0]?.trim() : undefined;
-  return first === "" ? undefined : first;
-}
+const shards = new WeakMap<Socket, number>();
 
-const connectionOf = ({ socket }: IncomingMessage): string => `${socket.remoteAddress}:${socket.remotePort}`;
+/** Worked out once for all requests of a connection. */
+function shardOfConnection(socket: Socket): number {
+  const known = shards.get(socket);
+  if (known !== undefined) return known;
+  const shard = hashOf(`${socket.remoteAddress}:${socket.remotePort}`) % shardCount;
+  shards.set(socket, shard);
+  return shard;
+}
