@@ -103,8 +103,8 @@ const everything = (): readonly string[] =>
 const outcomeByFault: Readonly<
   Record<FaultName, readonly [outcome: string, code: string | undefined, exitCode: number]>
 > = {
-  "bad-release": ["rolled-back", "HEALTH_FAILED", 4],
-  "dead-release": ["rolled-back", "HEALTH_FAILED", 4],
+  "bad-release": ["rolled-back", "CANDIDATE_WORSE", 4],
+  "dead-release": ["rolled-back", "CANDIDATE_WORSE", 4],
   "crash-on-start": ["failed", "START_FAILED", 1],
   "never-ready": ["failed", "NOT_READY", 1],
   "wrong-version": ["failed", "VERSION_MISMATCH", 1],

@@ -6,8 +6,8 @@ import type {
   RolloutSettings,
   SmokeCheckSettings,
   TrafficLimits,
-  VerdictSettings,
 } from "../domain/settings.ts";
+import type { VerdictSettings } from "../domain/verdict-settings.ts";
 import type { CompleteEnvironment } from "./schema.ts";
 
 type Health = CompleteEnvironment["health"][number];

@@ -1,6 +1,7 @@
 /** How traffic moves to the candidate, how it is watched, and the way back. */
 import { z } from "zod";
-import { failureActions, rolloutStrategies } from "../domain/settings.ts";
+import { failureActions } from "../domain/settings.ts";
+import { rolloutStrategies } from "../domain/verdict-settings.ts";
 import { count, duration, file, key, line, orOff, period, say, share } from "./schema-values.ts";
 import { Adaptive, VerdictRules } from "./schema-verdict.ts";
 

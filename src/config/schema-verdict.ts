@@ -1,6 +1,6 @@
 /** The sequential test that compares the candidate with the stable version at the same time, and the ramp that it can drive. */
 import { z } from "zod";
-import { verdictModes } from "../domain/settings.ts";
+import { verdictModes } from "../domain/verdict-settings.ts";
 import { count, key, line, period, say, share } from "./schema-values.ts";
 
 const probability = () => share().refine((value) => value > 0 && value < 1, say("not between 0 and 1", "write 0.01"));
@@ -62,6 +62,7 @@ export const VerdictRules = z
       "By metric, adding up to 1: `errors`, `latency`, `share` and the names of your own. Equal unless said otherwise.",
       { errors: 0.5, latency: 0.25, share: 0.25 },
     ),
+    advisory: key(z.array(line().max(60)), "Metrics that are shown and recorded, and decide nothing.", ["latency"]),
   })
   .meta({ description: "The sequential test between the candidate and the stable version at the same time (Z2)." });
 

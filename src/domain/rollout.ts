@@ -2,7 +2,7 @@
  * Every decision of a rollout step, pure: hold, go on, or send the traffic back. The loop that asks is
  * pipeline/stages/rollout-step.ts.
  */
-import type { RolloutStep } from "./settings.ts";
+import type { RolloutSettings, RolloutStep, TrafficLimits } from "./settings.ts";
 import type { Endpoint, RevisionId, Split } from "./traffic.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -50,6 +50,50 @@ export function stepsFor(steps: readonly RolloutStep[], stableServes: boolean): 
   const last = steps.at(-1) ?? { percent: 100, bakeMs: 0 };
   return stableServes ? steps : [last];
 }
+
+/** The step that was held, and the weight that the evidence allowed next where the ramp is adaptive. */
+export interface StepEnd {
+  readonly percent: number;
+  readonly nextPercent: number | null;
+}
+
+/**
+ * R1: the next weight, or undefined after 100 %. An adaptive ramp knows its next weight only when the one before has ended; one
+ * that a person let go on, or that only alerts, grows as fast as the ramp ever does.
+ */
+export function stepAfter(
+  { strategy, steps, adaptive, controlPercent }: RampRules,
+  firstPercent: number,
+  ended: readonly StepEnd[],
+): RolloutStep | undefined {
+  if (strategy === "steps") return steps[ended.length];
+  const last = ended.at(-1);
+  if (last === undefined) return { percent: firstPercent, bakeMs: adaptive.maxSoakMs };
+  if (last.percent === 100) return undefined;
+  const most = 100 - controlPercent;
+  const percent = Math.min(most, last.nextPercent ?? 10 * last.percent);
+  return percent >= most
+    ? { percent: 100, bakeMs: adaptive.minSoakMs }
+    : { percent: Math.max(percent, last.percent), bakeMs: adaptive.maxSoakMs };
+}
+
+type RampRules = Pick<RolloutSettings, "strategy" | "steps" | "adaptive" | "controlPercent">;
+
+/** What the candidate has while a step bakes: at "100 %" the control stays on the stable version, where there is one and time. */
+export const bakedPercent = (
+  { percent, bakeMs }: RolloutStep,
+  { controlPercent }: Pick<RolloutSettings, "controlPercent">,
+  compares: boolean,
+): number => (percent === 100 && bakeMs > 0 && compares ? 100 - controlPercent : percent);
+
+/** The lines of the sources (O2): crude with few requests, but something judges errors where no test does. */
+const linesWithoutTest: Pick<TrafficLimits, "errorRate" | "errorRateRise"> = { errorRate: 0.01, errorRateRise: 0.05 };
+
+/** Where nothing compares the versions, switched-off error lines would leave errors unjudged: the sources' lines hold then. */
+export const limitsInForce = (limits: TrafficLimits, testDecides: boolean): TrafficLimits =>
+  testDecides || limits.errorRate !== null || limits.errorRateRise !== null
+    ? limits
+    : { ...limits, ...linesWithoutTest };
 
 interface Serving {
   readonly revision: RevisionId;

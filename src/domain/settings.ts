@@ -2,8 +2,10 @@
  * What the pipeline is told about one environment: every default applied, every duration in milliseconds, every secret a
  * name. `config/resolve.ts` makes it from sluice.yaml; plain JSON, so that a deployment journals the settings it began with.
  */
+
 import type { CheckAction, CheckName, Strictness } from "./checks.ts";
 import type { RouteSettings } from "./routing.ts";
+import type { AdaptiveSettings, RolloutStrategy, VerdictSettings } from "./verdict-settings.ts";
 
 /** A value, or the name of a secret whose text is looked up only where it is used. */
 export type ValueOrSecret = string | { readonly secret: string };
@@ -97,48 +99,6 @@ export interface RolloutStep {
   readonly bakeMs: number;
   /** `by-hand`: after its bake the weight stays until a person promotes it, at most for `RolloutSettings.promoteWithinMs`. */
   readonly promote?: "automatic" | "by-hand";
-}
-
-export const rolloutStrategies = ["steps", "adaptive"] as const;
-export type RolloutStrategy = (typeof rolloutStrategies)[number];
-
-export const verdictModes = ["decides", "advisory", "off"] as const;
-
-/** The sequential test (Z2). All of it is fixed when a deployment begins, and shown in its plan. */
-export interface VerdictSettings {
-  /** `advisory`: computed, told and recorded, but decides nothing. */
-  readonly mode: (typeof verdictModes)[number];
-  readonly bucketMs: number;
-  /** A bucket is read this long after its end, for both versions alike. */
-  readonly graceMs: number;
-  /** Meanwhile only gross faults count. */
-  readonly warmUpMs: number;
-  /** How long a rollout is planned to take: over this time the test's restarts are spread. */
-  readonly horizonMs: number;
-  /** Probability, 0 to 1, with which a version as good as the stable one is rolled back: over the whole rollout. */
-  readonly falseAlarm: number;
-  /** The same for holding the weight. */
-  readonly holdFalseAlarm: number;
-  /** How much more errors vary than chance alone makes them (1: not at all). Null: measured from the stable version's history. */
-  readonly dispersion: number | null;
-  /** Used, and named, where there is no history to measure it from. */
-  readonly dispersionWithoutHistory: number;
-  /** Stable is compared with stable first; a metric that fires then is advisory. */
-  readonly rehearsal: boolean;
-  /** By metric, adding up to 1. Null: equal. */
-  readonly weights: Readonly<Record<string, number>> | null;
-}
-
-/** A ramp whose weights follow from the traffic and from what is known so far (canary errors it may cost, not minutes). */
-export interface AdaptiveSettings {
-  /** Failed requests that the candidate may cost at worst before it is back. */
-  readonly budget: number;
-  /** How long it takes from a failure to the weight being back. */
-  readonly reactionMs: number;
-  /** Each weight is held at least this long, however good it looks: faults that come with time need time. */
-  readonly minSoakMs: number;
-  /** Beyond this a weight goes on without having been proven good, where nothing speaks against it. */
-  readonly maxSoakMs: number;
 }
 
 /** Limits on what the router counted (O2). A limit of null is not judged. */

@@ -6,10 +6,8 @@
 import { revisionFor } from "../domain/ids.ts";
 import { asJson } from "../domain/json.ts";
 import type { Artifact, Release } from "../domain/release.ts";
-import { stepsFor } from "../domain/rollout.ts";
 import { commonVersion, type Serving, type ServingComponent } from "../domain/serving.ts";
-import type { EnvironmentSettings, RolloutStep } from "../domain/settings.ts";
-import { peopleTopic } from "../ports/ledger.ts";
+import type { EnvironmentSettings } from "../domain/settings.ts";
 import { withFailureAction } from "./on-failure.ts";
 import type { Parts } from "./parts.ts";
 import { readCountersBefore } from "./reading.ts";
@@ -24,12 +22,12 @@ import { type MadePlan, planning, refuseBlocked } from "./stages/plan.ts";
 import { preflight } from "./stages/preflight.ts";
 import { promote } from "./stages/promote.ts";
 import { retire } from "./stages/retire.ts";
-import { type RolloutIntent, rolloutStep, routesAt } from "./stages/rollout-step.ts";
 import { saveConfiguration } from "./stages/save-configuration.ts";
 import { smoke } from "./stages/smoke.ts";
 import { type Started, startCandidate } from "./stages/start-candidate.ts";
 import { type ReleaseRequest, validateRelease } from "./stages/validate-release.ts";
 import { supersedeOlder } from "./supersede.ts";
+import { walkWeights } from "./weights.ts";
 
 export interface DeployRequest extends ReleaseRequest {
   /** P6: an input may ask for more approvals, never for fewer. */
@@ -87,28 +85,14 @@ export async function shiftTraffic(
   version: string,
   candidate: readonly ServingComponent[],
   stable: Serving | null,
-  steps = run.parts.settings.rollout.steps,
+  rollout = run.parts.settings.rollout,
 ): Promise<void> {
   const { settings } = run.parts;
   const started = await run.do(startCandidate, { candidate, stable });
   const routed = [...run.parts.routers.keys()];
-  const common = { candidate, stable, started, routed };
+  const common = { candidate, stable, started, routed, version, rollout };
 
-  for (const step of stepsFor(steps, stable !== null && started.stable.length > 0)) {
-    let bakeEndsAtMs = 0;
-    const ended = await withFailureAction(run, "rollout", () =>
-      shiftTo(run, step, { ...common, version }, (endsAtMs) => {
-        bakeEndsAtMs = endsAtMs;
-      }),
-    );
-    if (ended === "alerted") await waitOut(run, bakeEndsAtMs);
-    if (ended !== "passed") continue;
-    await run.notify("stage-passed", {
-      title: `${version} holds ${step.percent} % in ${settings.environment}`,
-      message: `The ${step.percent} % step passed.`,
-      next: `sluice status ${run.row.id}`,
-    });
-  }
+  await walkWeights(run, common);
   const { suite, timeoutMs } = settings.smoke;
   await withFailureAction(run, "smoke", () => run.do(smoke, { version: commonVersion(candidate), suite, timeoutMs }));
   await withFailureAction(run, "observation", async () =>
@@ -124,34 +108,6 @@ export async function shiftTraffic(
     }),
   );
   await finishWith(run, version, candidate, stable, started);
-}
-
-async function shiftTo(
-  run: Run,
-  step: RolloutStep,
-  common: Pick<RolloutIntent, "candidate" | "stable" | "started" | "routed" | "version">,
-  bakesUntil: (endsAtMs: number) => void,
-): Promise<void> {
-  const before = await run.record("counters", (ctx) => readCountersBefore(ctx, common));
-  const { rollout } = run.parts.settings;
-  try {
-    const startedAtMs = await run.flow.now();
-    bakesUntil(startedAtMs + rollout.settleMs + step.bakeMs);
-    await run.do(rolloutStep, { ...common, step, rollout, before, startedAtMs });
-  } finally {
-    // Also where the step failed and a person decides: in a process that took over, nobody else has told what to renew.
-    run.traffic.attend(routesAt(common, step.percent), run.attempt);
-  }
-}
-
-/** Where a failed weight only alerts it is kept for its whole bake: a bad release must not get ahead faster than a good one. */
-async function waitOut(run: Run, untilMs: number): Promise<void> {
-  for (;;) {
-    const leftMs = untilMs - (await run.flow.now());
-    if (leftMs <= 0) return;
-    await run.flow.waitFor(peopleTopic, leftMs);
-    await run.stillWanted();
-  }
 }
 
 async function finishWith(

@@ -13,6 +13,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Database } from "../ports/database.ts";
 import type { Host } from "../ports/host.ts";
 import type { Ledger } from "../ports/ledger.ts";
+import type { MetricSource } from "../ports/metric-source.ts";
 import type { Migrator } from "../ports/migrator.ts";
 import type { Notifier } from "../ports/notifier.ts";
 import type { Router } from "../ports/router.ts";
@@ -30,6 +31,8 @@ export interface Parts {
   readonly target: Target;
   /** By component; components without a route have none. */
   readonly routers: ReadonlyMap<string, Router>;
+  /** Of numbers besides the routers' own (O4). */
+  readonly metricSources: readonly MetricSource[];
   readonly databases: readonly Database[];
   readonly migrators: readonly Migrator[];
   readonly backups: BackupStore;

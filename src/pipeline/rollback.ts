@@ -38,7 +38,9 @@ export async function rollBack(run: Run, request: RollbackRequest): Promise<void
   });
   await run.do(saveConfiguration, { serving: from });
   // At once: a way back must not be walked in steps (hosts-and-routers.md, pain 17).
-  await shiftTraffic(run, to.version, to.components, from, [{ percent: 100, bakeMs: 0 }]);
+  const atOnce = { strategy: "steps", steps: [{ percent: 100, bakeMs: 0 }] } as const;
+  const verdict = { ...settings.rollout.verdict, mode: "off" } as const;
+  await shiftTraffic(run, to.version, to.components, from, { ...settings.rollout, ...atOnce, verdict });
 }
 
 export const chooseTarget: Stage<RollbackRequest, RollbackRequest, RollbackTarget> = {

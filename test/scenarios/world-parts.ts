@@ -19,9 +19,11 @@ import type { RunFolder } from "../../src/ports/run-folder.ts";
 import type { Source } from "../../src/ports/source.ts";
 import type { Instance } from "../../src/ports/target.ts";
 import { memoryCheck } from "../../src/testing/memory-check.ts";
+import { type Faults, meets } from "./world-faults.ts";
 import type { Place } from "./world-place.ts";
 import { sentinel } from "./world-settings.ts";
 import type { Releases } from "./world-sources.ts";
+import { seenThrough } from "./world-wrap.ts";
 
 export interface Shared {
   readonly clock: Clock;
@@ -40,7 +42,9 @@ export interface Shared {
   readonly freeDiskBytes: () => number;
   /** Deployment → file → text. */
   readonly folders: Map<string, Map<string, string>>;
-  readonly recordsFolderDown: () => boolean;
+  readonly faults: Faults;
+  /** What an instance answered to its health check. */
+  readonly onAnswer?: (instance: Instance, verdict: Verdict) => void;
 }
 
 /** Something that a process did to the world. */
@@ -52,17 +56,30 @@ export interface Act {
 
 const changing = new Set(["claim", "start", "stop", "shift", "drain", "prune", "apply", "build", "put", "putManifest"]);
 
+/** Just before a process calls something of the world, and just after it was done there. */
+export type OnCall = (what: string, executorId: string, when: "before" | "after", answer?: unknown) => void;
+
+export interface Notes {
+  readonly clock: Clock;
+  readonly acts: Act[];
+  readonly onCall: OnCall | undefined;
+}
+
 /** Writes down which process changed what, and when it began to. */
-export function noting<T extends object>(part: T, executorId: string, clock: Clock, acts: Act[]): T {
-  return new Proxy(part, {
-    get(target, key) {
-      const member: unknown = Reflect.get(target, key, target);
-      if (typeof member !== "function" || !changing.has(String(key))) return member;
-      return (...given: unknown[]) => {
-        acts.push({ atMs: clock.now(), executorId, what: String(key) });
-        return Reflect.apply(member, target, given) as unknown;
-      };
-    },
+export function noting<T extends object>(part: T, executorId: string, { clock, acts, onCall }: Notes): T {
+  return seenThrough(part, (call, what) => {
+    const isChange = changing.has(what);
+    if (!isChange && onCall === undefined) return undefined;
+    return (...given) => {
+      if (isChange) acts.push({ atMs: clock.now(), executorId, what });
+      onCall?.(what, executorId, "before");
+      const answer = call(...given);
+      if (onCall === undefined || !(answer instanceof Promise)) return answer;
+      return answer.then((value: unknown) => {
+        onCall(what, executorId, "after", value);
+        return value;
+      });
+    };
   });
 }
 
@@ -81,6 +98,7 @@ export function partsOf(settings: EnvironmentSettings, place: Place, shared: Sha
     ciGate: ci && mortal({ kind: "memory", passed: async () => ({ verdict: ci(), detail: "the gate says so" }) }),
     target: mortal(place.faultyTarget),
     routers: new Map([...place.faultyRouters].map(([name, router]) => [name, mortal(router)])),
+    metricSources: [],
     databases: [mortal(shared.database)],
     migrators: [mortal(shared.migrator)],
     backups: mortal(shared.backups),
@@ -104,8 +122,9 @@ export function partsOf(settings: EnvironmentSettings, place: Place, shared: Sha
 }
 
 /** Instances answer for themselves; services answer as whoever has most of the traffic. */
-function checksOf(place: Place, { releases }: Shared): Parts["checks"] {
+function checksOf(place: Place, { releases, faults, onAnswer }: Shared): Parts["checks"] {
   const answerOf = async (instance: Instance, version: string | null): Promise<Verdict> => {
+    if (meets(faults, "healthLies")) return fail("503, and nothing is the matter");
     const seen = (await place.target.observe(new AbortController().signal)).find(
       ({ component, revision, endpoint }) =>
         component === instance.component && revision === instance.revision && endpoint.port === instance.endpoint.port,
@@ -130,7 +149,11 @@ function checksOf(place: Place, { releases }: Shared): Parts["checks"] {
   return {
     instances: (instances, version) =>
       instances.map((instance) =>
-        asked(`${instance.component}:${instance.endpoint.port}`, () => answerOf(instance, version)),
+        asked(`${instance.component}:${instance.endpoint.port}`, async () => {
+          const verdict = await answerOf(instance, version);
+          onAnswer?.(instance, verdict);
+          return verdict;
+        }),
       ),
     services: (version) => [...place.routers.keys()].map((component) => serviceCheck(component, version)),
     smoke: () => [
@@ -164,11 +187,15 @@ const hostOf = ({ freeDiskBytes }: Shared): Host => ({
   }),
 });
 
-function memoryFolder(id: string, { folders, recordsFolderDown }: Shared, redact: (text: string) => string): RunFolder {
+function memoryFolder(id: string, { folders, faults }: Shared, redact: (text: string) => string): RunFolder {
   const files = folders.get(id) ?? new Map<string, string>();
   folders.set(id, files);
+  let writes = 0;
   const refuseWhenDown = () => {
-    if (recordsFolderDown()) throw new Error("ENOSPC: no space left on device");
+    if (meets(faults, "recordsFolderDown")) throw new Error("ENOSPC: no space left on device");
+    if (faults.recordsWriteErrors && ++writes % 2 === 1 && meets(faults, "recordsWriteErrors")) {
+      throw new Error("EIO: i/o error, fsync");
+    }
   };
   return {
     location: `/srv/records/${id}`,

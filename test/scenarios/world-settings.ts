@@ -1,11 +1,7 @@
 /** The settings of an environment in the scenarios: short bakes, three weights, two routed components and a worker without a route. */
 import { checkActionsOf } from "../../src/domain/checks.ts";
-import type {
-  ComponentSettings,
-  EnvironmentSettings,
-  TrafficLimits,
-  VerdictSettings,
-} from "../../src/domain/settings.ts";
+import type { ComponentSettings, EnvironmentSettings, TrafficLimits } from "../../src/domain/settings.ts";
+import type { VerdictSettings } from "../../src/domain/verdict-settings.ts";
 
 export const second = 1_000;
 export const minute = 60 * second;
@@ -35,6 +31,7 @@ export const verdictOff: VerdictSettings = {
   dispersionWithoutHistory: 1,
   rehearsal: false,
   weights: null,
+  advisory: [],
 };
 
 export function component(name: string, more: Partial<ComponentSettings> = {}): ComponentSettings {

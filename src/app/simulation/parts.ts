@@ -79,6 +79,7 @@ export function simulatedParts(world: WorldParts): SimulatedParts {
             }),
       target: mortal(place.target),
       routers: new Map([...place.routers].map(([name, router]) => [name, mortal(router)])),
+      metricSources: [],
       databases: databases.map(mortal),
       migrators: migrators.map(mortal),
       backups: mortal(backups),

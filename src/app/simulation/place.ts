@@ -149,6 +149,7 @@ async function revert(router: MemoryRouter): Promise<void> {
 /** A restart forgets what was counted, and nothing else. */
 function restartableRouter(router: MemoryRouter, url: string) {
   let before: ReadonlyMap<RevisionId, Counters> = new Map();
+  let startedAtMs = 0;
   const counted: Router = {
     kind: router.kind,
     fencing: router.fencing,
@@ -160,6 +161,14 @@ function restartableRouter(router: MemoryRouter, url: string) {
     observe: (signal) => router.observe(signal),
     drain: (revision, timeoutMs, attempt, signal) => router.drain(revision, timeoutMs, attempt, signal),
     instructions: (to) => router.instructions(to),
+    async buckets(query, signal) {
+      const answer = await router.buckets(query, signal);
+      const isKnown = (index: number) => index * answer.bucketMs >= startedAtMs;
+      const buckets = answer.buckets.map((bucket) =>
+        isKnown(bucket.index) ? bucket : { ...bucket, resetSeen: true, revisions: new Map() },
+      );
+      return { ...answer, startedAtMs: Math.max(startedAtMs, answer.startedAtMs), buckets };
+    },
     async counters(signal) {
       const all = await router.counters(signal);
       return new Map([...all].map(([revision, counters]) => [revision, since(before.get(revision), counters)]));
@@ -169,6 +178,7 @@ function restartableRouter(router: MemoryRouter, url: string) {
     router: counted,
     async restart() {
       before = await router.counters(never);
+      startedAtMs = (await router.buckets({ bucketMs: 250, fromIndex: 0, toIndex: 0 }, never)).nowMs;
     },
   };
 }

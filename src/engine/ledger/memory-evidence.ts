@@ -25,9 +25,9 @@ export function memoryEvidence(
       store.evidence.set(id, row);
       return structuredClone(row);
     },
-    evidenceBuckets: async (id, fromIndex = 0) =>
-      structuredClone([...(store.buckets.get(id)?.values() ?? [])])
-        .filter(({ index }) => index >= fromIndex)
-        .sort((a, b) => a.index - b.index || (a.metric < b.metric ? -1 : 1)),
+    async evidenceBuckets(id, fromIndex = 0) {
+      const found = [...(store.buckets.get(id)?.values() ?? [])].filter(({ index }) => index >= fromIndex);
+      return structuredClone(found).sort((a, b) => a.index - b.index || (a.metric < b.metric ? -1 : 1));
+    },
   };
 }

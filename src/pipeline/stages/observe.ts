@@ -9,7 +9,7 @@ import { toneOf, worst } from "../../domain/verdict.ts";
 import type { Instance } from "../../ports/target.ts";
 import { drawWindows, type Readings, readCounters, windowsSince } from "../reading.ts";
 import type { Stage, StageContext } from "../stage.ts";
-import { instanceChecks } from "./rollout-step.ts";
+import { instanceChecks } from "./bake-round.ts";
 
 interface ObserveIntent {
   readonly version: string;

@@ -2,7 +2,8 @@
 import { asJson } from "../../domain/json.ts";
 import type { Serving } from "../../domain/serving.ts";
 import type { Stage } from "../stage.ts";
-import { type RolloutIntent, routesAt } from "./rollout-step.ts";
+import type { RolloutIntent } from "./rollout-intent.ts";
+import { routesAt } from "./rollout-step.ts";
 
 export interface PromoteIntent {
   readonly becomes: Serving;

@@ -1,40 +1,25 @@
 /**
- * R1 R2 R4: one weight with its bake, as one durable step. Shift, read back, then rounds of checks until domain/rollout.ts says
- * hold, done or back. A crash in the middle shifts to the same weight again and goes on with the bake where the clock is.
+ * R1 R2 R4: one weight with its bake, as one durable step: shift, read back, then held and watched (bake.ts) until it is done or goes
+ * back. At "100 %" a control stays on the stable version until the bake is over. A crash in the middle shifts to the same weight
+ * again and goes on with the bake where clock and buckets stand.
  */
 import { humanDuration } from "../../domain/duration.ts";
-import { SluiceError } from "../../domain/errors.ts";
-import { aggregateRound } from "../../domain/health.ts";
-import { nextMove, splitBetween, stepsFor } from "../../domain/rollout.ts";
-import { commonVersion, type Serving, type ServingComponent } from "../../domain/serving.ts";
+import { bakedPercent, type StepEnd, splitBetween, stepsFor } from "../../domain/rollout.ts";
+import type { Serving } from "../../domain/serving.ts";
 import type { RolloutSettings, RolloutStep } from "../../domain/settings.ts";
-import { judgeTraffic, type TrafficWindow } from "../../domain/traffic-window.ts";
-import { toneOf, type Verdict, worst } from "../../domain/verdict.ts";
-import type { Check } from "../../ports/check.ts";
+import type { TrafficWindow } from "../../domain/traffic-window.ts";
 import type { Instance } from "../../ports/target.ts";
-import type { Parts } from "../parts.ts";
-import { drawWindows, type Readings, readCounters, windowsSince } from "../reading.ts";
-import type { Stage, StageContext } from "../stage.ts";
+import type { Stage } from "../stage.ts";
 import type { RouteSplit } from "../traffic.ts";
-import type { Started } from "./start-candidate.ts";
+import { type Baked, bake, drawLook } from "./bake.ts";
+import type { RolloutIntent } from "./rollout-intent.ts";
 
-export interface RolloutIntent {
-  readonly step: RolloutStep;
-  readonly startedAtMs: number;
-  readonly version: string;
-  readonly candidate: readonly ServingComponent[];
-  readonly stable: Serving | null;
-  readonly started: Started;
-  readonly routed: readonly string[];
-  readonly rollout: RolloutSettings;
-  /** What the routers had counted when the step began. */
-  readonly before: Readings;
-}
-
-export interface StepPassed {
-  readonly percent: number;
+export interface StepPassed extends StepEnd {
   readonly undecided: boolean;
+  readonly promotedBy: string | null;
   readonly bakedMs: number;
+  /** What the sequential test knew at the end of the step; null where nothing was compared. */
+  readonly evidence: ReturnType<typeof drawLook>["evidence"] | null;
   readonly candidate: { readonly requests: number; readonly errors: number };
   readonly stable: { readonly requests: number; readonly errors: number };
 }
@@ -42,27 +27,29 @@ export interface StepPassed {
 export const rolloutStep: Stage<RolloutIntent, RolloutIntent, StepPassed> = {
   name: "rollout",
   touches: "traffic",
-  plan: ({ settings, release, serving }) => {
-    const steps = stepsFor(settings.rollout.steps, serving !== undefined);
-    const lines = steps.map(
-      ({ percent, bakeMs }) =>
-        `${percent} % of the traffic to ${release.version}, watched for ${humanDuration(bakeMs)}`,
-    );
-    return serving ? lines : [`${lines.join()} (nothing serves yet, so there is no smaller step)`];
-  },
-  expectedMs: ({ settings, serving }) =>
-    stepsFor(settings.rollout.steps, serving !== undefined).reduce((sum, { bakeMs }) => sum + bakeMs, 0),
+  plan: ({ settings, release, serving }) => [
+    ...planLines(settings.rollout, release.version, serving),
+    ...(serving ? verdictLines(settings.rollout, serving.version) : []),
+  ],
+  expectedMs: ({ settings: { rollout }, serving }) =>
+    rollout.strategy === "adaptive" && serving !== undefined
+      ? 3 * rollout.adaptive.minSoakMs
+      : stepsFor(rollout.steps, serving !== undefined).reduce((sum, { bakeMs }) => sum + bakeMs, 0),
   prepare: (intent) => intent,
   async run(intent, ctx) {
     await ctx.guard();
-    const routes = routesAt(intent, intent.step.percent);
-    await ctx.traffic.shift(routes, ctx.attempt, ctx.signal);
-    await ctx.progress(
-      `${intent.step.percent} % on ${intent.version}`,
-      { percent: intent.step.percent, shifted: true },
-      "info",
-    );
-    return bake(intent, ctx);
+    const percent = bakedAt(intent);
+    const shiftTo = async (to: number) => {
+      await ctx.traffic.shift(routesAt(intent, to), ctx.attempt, ctx.signal);
+      await ctx.progress(`${to} % on ${intent.version}`, { percent: to, shifted: true }, "info");
+    };
+    await shiftTo(percent);
+    const baked = await bake(intent, percent, ctx);
+    if (percent !== intent.step.percent) {
+      await ctx.guard();
+      await shiftTo(intent.step.percent);
+    }
+    return passed(intent.step, baked);
   },
   /** Back to stable everywhere, read back, before anything else is undone: the one thing that stops the damage. */
   async undo(intent, ctx) {
@@ -74,113 +61,70 @@ export const rolloutStep: Stage<RolloutIntent, RolloutIntent, StepPassed> = {
       "ok",
     );
   },
-  summary: ({ percent, undecided, bakedMs, candidate }) =>
-    `${percent} % ${undecided ? "undecided, going on as configured" : "held"} for ${humanDuration(bakedMs)}: ${candidate.requests} requests, ${candidate.errors} failed`,
+  summary: ({ percent, undecided, promotedBy, bakedMs, candidate, evidence }) => {
+    const how = promotedBy ? `let go on by ${promotedBy}` : undecided ? "undecided, going on as configured" : "held";
+    const counts = `${candidate.requests} requests, ${candidate.errors} failed`;
+    return `${percent} % ${how} for ${humanDuration(bakedMs)}: ${counts}${evidenceWords(evidence)}`;
+  },
 };
 
-async function bake(intent: RolloutIntent, ctx: StageContext): Promise<StepPassed> {
-  const { clock } = ctx.parts;
-  const { rollout, step, before } = intent;
-  const bakeEndsAtMs = intent.startedAtMs + rollout.settleMs + step.bakeMs;
-  let failuresInARow = 0;
-  await clock.sleep(rollout.settleMs, ctx.signal);
-  for (let round = 1; ; round++) {
-    const leftMs = bakeEndsAtMs - clock.now();
-    const waitMs = leftMs > 0 ? Math.min(rollout.checkEveryMs, leftMs) : rollout.checkEveryMs;
-    // Without a bake, or begun again after its end, there is nothing to wait for before the first round.
-    if (leftMs > 0 || round > 1) await clock.sleep(waitMs, ctx.signal);
-    await ctx.traffic.verify(ctx.signal);
-    const windows = windowsSince(before, await readCounters(ctx, intent), intent);
-    const verdict = worst([
-      await healthRound(intent, ctx),
-      judgeTraffic(windows.candidate, windows.stable, limitsOf(intent)),
-    ]);
-    const nowMs = clock.now();
-    const move = nextMove(
-      {
-        bakeEndsAtMs,
-        undecidedUntilMs: bakeEndsAtMs + rollout.unknownForMs,
-        onUnknown: rollout.onUnknown,
-        failureLimit: rollout.failureLimit,
-        failuresInARow,
-      },
-      verdict,
-      nowMs,
-    );
-    await tellRound(intent, ctx, windows, verdict);
-    if (move.kind === "roll-back") throw backFrom(intent, move, windows);
-    if (move.kind === "done") return passed(intent, windows, nowMs, move.undecided);
-    failuresInARow = move.failuresInARow;
+/** What the candidate has while the step bakes. */
+export const bakedAt = ({ step, rollout, stable, started }: RolloutIntent): number =>
+  bakedPercent(step, rollout, stable !== null && started.stable.length > 0);
+
+/** "No evidence against it" is not "proven": the words say what is known. */
+function evidenceWords(evidence: StepPassed["evidence"]): string {
+  if (evidence === null) return "";
+  const bound = evidence.excessUpperBound.errors;
+  const most = bound === undefined || bound >= 1 ? "" : `, at most ${(100 * bound).toFixed(1)} points more failures`;
+  return evidence.kind === "good" ? `, proven good${most}` : `, nothing against it${most}`;
+}
+
+function planLines(rollout: RolloutSettings, version: string, serving: Serving | undefined): readonly string[] {
+  const { adaptive, controlPercent } = rollout;
+  if (serving === undefined) {
+    const [last] = stepsFor(rollout.steps, false);
+    return [
+      `100 % of the traffic to ${version}, watched for ${humanDuration(last?.bakeMs ?? 0)} (nothing serves yet, so there is no smaller step)`,
+    ];
   }
-}
-
-/** Without a bake there is no time to see traffic: only the health checks judge, and the plan says so. */
-const limitsOf = ({ rollout, step, routed }: RolloutIntent) =>
-  step.bakeMs === 0 || routed.length === 0 ? { ...rollout.limits, minRequests: 0 } : rollout.limits;
-
-async function healthRound({ started, candidate, step, stable }: RolloutIntent, ctx: StageContext) {
-  // Below 100 % a public address may be answered by either version, so only the instances' own answers must name theirs.
-  const servicesVersion = step.percent === 100 || stable === null ? commonVersion(candidate) : null;
-  const checks = [...instanceChecks(ctx.parts, started.candidate), ...ctx.parts.checks.services(servicesVersion)];
-  const results = await Promise.all(checks.map((check) => check.probe(ctx.signal)));
-  for (const { name, verdict, detail, tookMs } of results) {
-    await ctx.log(
-      "health-check.log",
-      `${verdict.kind.padEnd(7)} ${name.padEnd(30)} ${Math.round(tookMs)} ms  ${detail}`,
-    );
+  if (rollout.strategy === "adaptive") {
+    return [
+      `as much traffic to ${version} as may cost ${adaptive.budget} failed requests in ${humanDuration(adaptive.reactionMs)} at worst, each weight at least ${humanDuration(adaptive.minSoakMs)}, more as it is proven good`,
+      `then ${100 - controlPercent} %, and 100 %`,
+    ];
   }
-  return aggregateRound(results.map((result, at) => ({ result, critical: checks[at]?.critical ?? true }))).verdict;
+  return rollout.steps.map((step) => {
+    const baked = bakedPercent(step, rollout, true);
+    const control =
+      baked === step.percent ? "" : ` (${controlPercent} % stays on ${serving.version} until then, to compare with)`;
+    const after = step.promote === "by-hand" ? ", then held until somebody promotes it" : "";
+    return `${step.percent} % of the traffic to ${version}, watched for ${humanDuration(step.bakeMs)}${control}${after}`;
+  });
 }
 
-/** Each instance must name the version it was started as: after a rollback of one component they differ (X4). */
-export const instanceChecks = ({ checks }: Parts, instances: readonly Instance[]): readonly Check[] =>
-  instances.flatMap((instance) => checks.instances([instance], instance.version));
-
-async function tellRound(
-  { step }: RolloutIntent,
-  ctx: StageContext,
-  windows: { candidate: TrafficWindow; stable: TrafficWindow | undefined },
-  verdict: Verdict,
-): Promise<void> {
-  const reason = verdict.kind === "pass" ? "healthy" : verdict.reason;
-  const detail = { percent: step.percent, verdict: verdict.kind, ...drawWindows(windows) };
-  await ctx.progress(`${step.percent} %: ${reason}`, detail, toneOf(verdict));
-  await ctx.log("rollout.log", `${step.percent} %  ${verdict.kind}  ${reason}  ${JSON.stringify(detail)}`);
+function verdictLines({ verdict, steps, strategy }: RolloutSettings, stable: string): readonly string[] {
+  if (verdict.mode === "off" || (strategy === "steps" && steps.every(({ bakeMs }) => bakeMs === 0))) return [];
+  const does = verdict.mode === "advisory" ? "only advises" : "goes back when it is surely worse";
+  const grid = `${humanDuration(verdict.bucketMs)} buckets, warm-up ${humanDuration(verdict.warmUpMs)}`;
+  const phi = verdict.dispersion === null ? "dispersion measured" : `dispersion ${verdict.dispersion}`;
+  return [
+    `compared with ${stable} at the same time in ${grid}, ${phi}: ${does} (false alarms at most ${100 * verdict.falseAlarm} %)`,
+  ];
 }
 
-function passed(
-  intent: RolloutIntent,
-  windows: ReturnType<typeof windowsSince>,
-  nowMs: number,
-  undecided: boolean,
-): StepPassed {
+function passed(step: RolloutStep, { windows, look, ...baked }: Baked): StepPassed {
   const brief = (window: TrafficWindow | undefined) => ({
     requests: window?.requests ?? 0,
     errors: window?.errors ?? 0,
   });
   return {
-    percent: intent.step.percent,
-    undecided,
-    bakedMs: nowMs - intent.startedAtMs,
+    ...baked,
+    percent: step.percent,
+    evidence: look ? drawLook(look).evidence : null,
     candidate: brief(windows.candidate),
     stable: brief(windows.stable),
   };
-}
-
-function backFrom(
-  { step, version }: RolloutIntent,
-  move: { readonly reason: string; readonly undecided: boolean },
-  windows: { readonly candidate: TrafficWindow },
-): SluiceError {
-  return new SluiceError({
-    code: move.undecided ? "ROLLOUT_UNDECIDED" : "HEALTH_FAILED",
-    remedy: "operator",
-    at: "stages.rollout",
-    message: `${version} at ${step.percent} %: ${move.reason}`,
-    hint: move.undecided
-      ? "Nothing proved it good or bad. Send it traffic, lengthen the bake or lower minRequests, then deploy again: sluice validate"
-      : `Its logs are in the deployment's folder. ${windows.candidate.requests} requests reached it. Fix it and release a new version: sluice logs`,
-  });
 }
 
 const endpointsOf = (instances: readonly Instance[], component: string) =>

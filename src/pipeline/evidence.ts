@@ -1,0 +1,91 @@
+/**
+ * Z2: the sequential test of one deployment, fed with closed buckets, each applied exactly once: the ledger keeps the buckets and the
+ * state after them in one transaction, so that a run that died, or runs twice, goes on where the buckets stand.
+ */
+import type { MetricBucket } from "../domain/canary/bucket.ts";
+import { applyBucket, beginCanary, type CanaryState } from "../domain/canary/canary.ts";
+import { type CanaryVerdict, judgeCanary } from "../domain/canary/judge.ts";
+import { bucketIndexAt, type CanaryPlan } from "../domain/canary/plan.ts";
+import { asJson } from "../domain/json.ts";
+import type { EvidenceRow } from "../ports/ledger.ts";
+import type { StageContext } from "./stage.ts";
+import { metricSourcesOf, type VerdictPlan } from "./verdict-plan.ts";
+
+/** Buckets read at once after a long absence. */
+const mostAtOnce = 400;
+/** Over this long the current traffic is measured. */
+const recentMs = 30_000;
+
+export interface Look {
+  readonly verdict: CanaryVerdict;
+  /** Of both versions together, lately; what was fixed at the start while nothing is known. */
+  readonly requestsPerSecond: number;
+}
+
+export async function beginEvidence(ctx: StageContext, plan: VerdictPlan): Promise<void> {
+  const { firstIndex } = plan.canary;
+  const row = { plan: asJson(plan), state: asJson(beginCanary(plan.canary)), nextIndex: firstIndex };
+  await ctx.parts.ledger.beginEvidence(ctx.deploymentId, row, ctx.attempt);
+}
+
+/** Reads what has closed since the last look, applies it, and judges. */
+export async function lookAtEvidence(ctx: StageContext, plan: VerdictPlan): Promise<Look> {
+  const { ledger, clock } = ctx.parts;
+  let row = await ledger.evidence(ctx.deploymentId);
+  if (row === undefined) throw new Error(`deployment ${ctx.deploymentId} has no evidence to go on with`);
+  const closedIndex = bucketIndexAt(clock.now() - plan.canary.graceMs, plan.canary.bucketMs);
+  while (row.nextIndex < closedIndex) {
+    row = await applyNext(ctx, plan, row, Math.min(closedIndex, row.nextIndex + mostAtOnce));
+  }
+  const state = stateOf(row);
+  const recent = await ledger.evidenceBuckets(ctx.deploymentId, closedIndex - recentMs / plan.canary.bucketMs);
+  return {
+    verdict: judgeCanary(plan.canary, state, closedIndex - 1),
+    requestsPerSecond: rateOf(recent, plan.canary) ?? plan.requestsPerSecond,
+  };
+}
+
+/** When the next bucket can be read. */
+export const nextLookAtMs = ({ canary: { bucketMs, graceMs } }: VerdictPlan, nowMs: number): number =>
+  (bucketIndexAt(nowMs - graceMs, bucketMs) + 1) * bucketMs + graceMs;
+
+async function applyNext(
+  ctx: StageContext,
+  plan: VerdictPlan,
+  row: EvidenceRow,
+  toIndex: number,
+): Promise<EvidenceRow> {
+  const { candidate, stable, canary } = plan;
+  const query = { bucketMs: canary.bucketMs, fromIndex: row.nextIndex, toIndex, candidate, stable };
+  const read = await Promise.all(metricSourcesOf(ctx.parts).map((source) => source.read(query, ctx.signal)));
+  const planned = new Set(canary.metrics.map(({ name }) => name));
+  const buckets = read.flat().filter(({ metric }) => planned.has(metric));
+  let now = row;
+  for (let index = row.nextIndex; index < toIndex && now.nextIndex === index; index++) {
+    const mine = buckets.filter((bucket) => bucket.index === index);
+    const state = mine.reduce((before, bucket) => applied(canary, before, bucket), stateOf(now));
+    const after = { state: asJson(state), nextIndex: index + 1 };
+    now = await ctx.parts.ledger.applyBuckets(ctx.deploymentId, index, mine, after, ctx.attempt);
+  }
+  return now;
+}
+
+/** Impossible counts are not guessed at: the bucket counts as missing, with the reason. */
+function applied(plan: CanaryPlan, state: CanaryState, bucket: MetricBucket): CanaryState {
+  try {
+    return applyBucket(plan, state, bucket);
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    return applyBucket(plan, state, { ...bucket, reading: { kind: "missing", reason } });
+  }
+}
+
+const stateOf = ({ state }: EvidenceRow): CanaryState => state as unknown as CanaryState;
+
+function rateOf(buckets: readonly MetricBucket[], { bucketMs }: CanaryPlan): number | undefined {
+  const totals = buckets.flatMap(({ metric, reading }) =>
+    metric === "errors" && reading.kind === "rate" ? [reading.candidate.total + reading.stable.total] : [],
+  );
+  if (totals.length === 0) return undefined;
+  return totals.reduce((sum, total) => sum + total, 0) / ((totals.length * bucketMs) / 1000);
+}

@@ -1,0 +1,66 @@
+/** One round of looking at a candidate: its health, its traffic against fixed limits, and what the sequential test says. */
+import { aggregateRound } from "../../domain/health.ts";
+import { limitsInForce } from "../../domain/rollout.ts";
+import { commonVersion } from "../../domain/serving.ts";
+import { judgeTraffic } from "../../domain/traffic-window.ts";
+import { fail, pass, unknown, type Verdict, worst } from "../../domain/verdict.ts";
+import type { Check } from "../../ports/check.ts";
+import type { Instance } from "../../ports/target.ts";
+import type { Look } from "../evidence.ts";
+import type { Parts } from "../parts.ts";
+import type { Windows } from "../reading.ts";
+import type { StageContext } from "../stage.ts";
+import type { RolloutIntent } from "./rollout-intent.ts";
+
+/** @param percent what the candidate has meanwhile. */
+export async function judgeRound(
+  intent: RolloutIntent,
+  percent: number,
+  windows: Windows,
+  look: Look | undefined,
+  ctx: StageContext,
+): Promise<Verdict> {
+  return worst([
+    await healthRound(intent, percent, ctx),
+    judgeTraffic(windows.candidate, windows.stable, limitsOf(intent)),
+    decides(intent) ? verdictOf(look) : pass,
+  ]);
+}
+
+export const decides = ({ rollout }: RolloutIntent): boolean => rollout.verdict.mode === "decides";
+
+/** What the test says, in the three values of every verdict. Only a decided "no evidence against it" counts as passed. */
+function verdictOf(look: Look | undefined): Verdict {
+  if (look === undefined) return pass;
+  const { kind, reason, unknownMetrics, evidence } = look.verdict;
+  if (kind === "rollback") return fail(reason);
+  if (kind === "hold") return unknown(`held: ${reason}`);
+  const advisory = new Set(evidence.perMetric.filter((metric) => metric.advisory).map(({ name }) => name));
+  const [first] = unknownMetrics.filter(({ name }) => !advisory.has(name));
+  return first === undefined ? pass : unknown(`${first.name}: ${first.reason}`);
+}
+
+/** Without a bake there is no time to see traffic: only the health checks judge, and the plan says so. */
+function limitsOf(intent: RolloutIntent) {
+  const { rollout, step, routed, verdict } = intent;
+  const limits = limitsInForce(rollout.limits, decides(intent) && verdict.canary !== null);
+  return step.bakeMs === 0 || routed.length === 0 ? { ...limits, minRequests: 0 } : limits;
+}
+
+async function healthRound({ started, candidate, stable }: RolloutIntent, percent: number, ctx: StageContext) {
+  // Below 100 % a public address may be answered by either version, so only the instances' own answers must name theirs.
+  const servicesVersion = percent === 100 || stable === null ? commonVersion(candidate) : null;
+  const checks = [...instanceChecks(ctx.parts, started.candidate), ...ctx.parts.checks.services(servicesVersion)];
+  const results = await Promise.all(checks.map((check) => check.probe(ctx.signal)));
+  for (const { name, verdict, detail, tookMs } of results) {
+    await ctx.log(
+      "health-check.log",
+      `${verdict.kind.padEnd(7)} ${name.padEnd(30)} ${Math.round(tookMs)} ms  ${detail}`,
+    );
+  }
+  return aggregateRound(results.map((result, at) => ({ result, critical: checks[at]?.critical ?? true }))).verdict;
+}
+
+/** Each instance must name the version it was started as: after a rollback of one component they differ (X4). */
+export const instanceChecks = ({ checks }: Parts, instances: readonly Instance[]): readonly Check[] =>
+  instances.flatMap((instance) => checks.instances([instance], instance.version));

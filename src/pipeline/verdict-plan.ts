@@ -1,0 +1,246 @@
+/**
+ * Z2: what the sequential test is fixed to before the candidate gets its first request: its metrics and their weights, the latency
+ * cut points and the dispersion from the stable version's last minutes, and which metric a comparison of stable with stable
+ * demotes. Whatever could not be measured is named.
+ */
+import type { MetricBucket, RateCounts } from "../domain/canary/bucket.ts";
+import { applyBucket, beginCanary } from "../domain/canary/canary.ts";
+import { type Dispersion, endHistory, noDispersion, stepDispersion } from "../domain/canary/dispersion.ts";
+import { judgeCanary } from "../domain/canary/judge.ts";
+import {
+  bucketIndexAt,
+  type CanaryPlan,
+  canaryDefaults,
+  type MetricPlan,
+  metricDefaults,
+} from "../domain/canary/plan.ts";
+import type { Serving, ServingComponent } from "../domain/serving.ts";
+import { emptyWindow, quantileMsOf } from "../domain/traffic-window.ts";
+import type { VerdictSettings } from "../domain/verdict-settings.ts";
+import type { MetricArm, MetricSource } from "../ports/metric-source.ts";
+import type { Parts } from "./parts.ts";
+import { routerMetricNames, routerMetrics } from "./router-metrics.ts";
+
+const historyMs = 10 * 60_000;
+/** Fewer do not tell where the slowest hundredth begins. */
+const latencySamplesMin = 300;
+
+export interface VerdictPlan {
+  readonly canary: CanaryPlan;
+  readonly candidate: MetricArm;
+  readonly stable: MetricArm;
+  /** Of both versions together, from the stable version's history; 0: no traffic was seen. */
+  readonly requestsPerSecond: number;
+  /** What people should know about how it was fixed, one sentence each. */
+  readonly remarks: readonly string[];
+}
+
+/** The sources of one environment: its routers and whatever is configured besides. */
+export function metricSourcesOf({ routers, metricSources }: Parts): readonly MetricSource[] {
+  const router = routerMetrics(routers);
+  return [...(router ? [router] : []), ...metricSources];
+}
+
+export function armOf(version: string, components: readonly ServingComponent[]): MetricArm {
+  return { version, revisions: Object.fromEntries(components.map(({ component, revision }) => [component, revision])) };
+}
+
+/** Null: nothing is compared here, and `why` says so in a sentence. */
+export type PlannedVerdict = VerdictPlan | { readonly canary: null; readonly why: string };
+
+export async function planVerdict(
+  parts: Parts,
+  version: string,
+  candidate: readonly ServingComponent[],
+  stable: Serving | null,
+  signal: AbortSignal,
+): Promise<PlannedVerdict> {
+  const { verdict } = parts.settings.rollout;
+  if (verdict.mode === "off")
+    return { canary: null, why: "the sequential test is switched off (rollout.verdict.mode)" };
+  if (stable === null) return { canary: null, why: "nothing serves yet, so there is nothing to compare with" };
+  const sources = metricSourcesOf(parts);
+  if (sources.length === 0)
+    return { canary: null, why: "no router here tells what happened when, and no metric is configured" };
+  const arms = { candidate: armOf(version, candidate), stable: armOf(stable.version, stable.components) };
+  const firstIndex = bucketIndexAt(parts.clock.now(), verdict.bucketMs);
+  const history = await readHistory(sources, arms.stable, firstIndex, verdict, signal);
+  const remarks: string[] = [];
+  const metrics = weighed(metricsFrom(sources, history, verdict, remarks), verdict, remarks);
+  const canary: CanaryPlan = {
+    ...canaryDefaults,
+    firstIndex,
+    bucketMs: verdict.bucketMs,
+    graceMs: verdict.graceMs,
+    warmupMs: verdict.warmUpMs,
+    horizonBuckets: Math.max(1, Math.round(verdict.horizonMs / verdict.bucketMs)),
+    alpha: verdict.falseAlarm,
+    holdAlpha: verdict.holdFalseAlarm,
+    metrics,
+  };
+  const rehearsed = verdict.rehearsal ? rehearse(canary, history, remarks) : canary;
+  return { canary: rehearsed, ...arms, requestsPerSecond: requestsPerSecond(history, verdict), remarks };
+}
+
+/** The stable version on both sides, since it is all there is. */
+function readHistory(
+  sources: readonly MetricSource[],
+  stable: MetricArm,
+  firstIndex: number,
+  { bucketMs, graceMs }: VerdictSettings,
+  signal: AbortSignal,
+): Promise<readonly MetricBucket[]> {
+  const toIndex = firstIndex - Math.ceil(graceMs / bucketMs);
+  const fromIndex = toIndex - Math.floor(historyMs / bucketMs);
+  return Promise.all(
+    sources.map((source) => source.read({ bucketMs, fromIndex, toIndex, candidate: stable, stable }, signal)),
+  ).then((all) => all.flat());
+}
+
+const stablePartsOf = ({ reading }: MetricBucket): readonly RateCounts[] =>
+  reading.kind === "rate" ? (reading.stableShards ?? [reading.stable]) : [];
+
+function dispersionOf(history: readonly MetricBucket[], metric: string, bucketMs: number): Dispersion {
+  const mine = history.filter((bucket) => bucket.metric === metric && bucket.reading.kind === "rate");
+  const measured = mine.reduce(
+    (state, bucket) => stepDispersion(state, bucket.index * bucketMs, stablePartsOf(bucket)),
+    noDispersion,
+  );
+  return endHistory(measured);
+}
+
+type Unweighed = MetricPlan & { readonly weight: 0 };
+
+function metricsFrom(
+  sources: readonly MetricSource[],
+  history: readonly MetricBucket[],
+  verdict: VerdictSettings,
+  remarks: string[],
+): readonly Unweighed[] {
+  return sources.flatMap(({ metrics }) => metrics).flatMap((name) => metricFrom(name, history, verdict, remarks));
+}
+
+/** A metric of one's own is a rate, unless its history shows histograms. */
+function metricFrom(
+  name: string,
+  history: readonly MetricBucket[],
+  verdict: VerdictSettings,
+  remarks: string[],
+): readonly Unweighed[] {
+  const phi = verdict.dispersion ?? ("measure" as const);
+  const dispersion = { phi, phiUntilMeasured: verdict.dispersionWithoutHistory } as const;
+  if (name === "share") return [{ ...metricDefaults.share, kind: "share", name, weight: 0 }];
+  const isLatency =
+    name === "latency" || history.some(({ metric, reading }) => metric === name && reading.kind === "latency");
+  if (isLatency) {
+    const cutsMs = cutsOf(history, name);
+    if (cutsMs !== undefined)
+      return [{ ...metricDefaults.latency, ...dispersion, kind: "latency", name, cutsMs, weight: 0 }];
+    remarks.push(
+      `${name} is not compared: the stable version had fewer than ${latencySamplesMin} requests in the last ten minutes to take its cut points from`,
+    );
+    return [];
+  }
+  const measured = dispersionOf(history, name, verdict.bucketMs);
+  if (phi === "measure" && measured.shardDegrees === 0 && measured.pairs === 0) {
+    remarks.push(
+      `${name}: no history to measure its dispersion from; the configured ${verdict.dispersionWithoutHistory} is used until there is`,
+    );
+  }
+  const kind = name === "errors" ? "errors" : "rate";
+  return [{ ...metricDefaults.rate, ...dispersion, history: measured, kind, name, weight: 0 }];
+}
+
+/** The stable version's p50, p90 and p99 of the history. */
+function cutsOf(history: readonly MetricBucket[], name: string): readonly [number, number, number] | undefined {
+  let edgesMs: readonly number[] = [];
+  const counts: number[] = [];
+  for (const { metric, reading } of history) {
+    if (metric !== name || reading.kind !== "latency") continue;
+    edgesMs = reading.stable.edgesMs;
+    for (const [bin, count] of reading.stable.counts.entries()) counts[bin] = (counts[bin] ?? 0) + count;
+  }
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  if (total < latencySamplesMin) return undefined;
+  const window = { ...emptyWindow, latencyEdgesMs: edgesMs, latencyCounts: counts };
+  const cuts = [0.5, 0.9, 0.99].map((quantile) => quantileMsOf(window, quantile));
+  return cuts.every(Number.isFinite) ? (cuts as unknown as readonly [number, number, number]) : undefined;
+}
+
+/** As configured; else equal. A configured weight of what is not there would be lost: it is shared out, and named. */
+function weighed(metrics: readonly Unweighed[], verdict: VerdictSettings, remarks: string[]): readonly MetricPlan[] {
+  const advisory = new Set(verdict.advisory);
+  const judged = metrics.filter(({ name }) => !advisory.has(name));
+  const given = (name: string): number => (verdict.weights === null ? 1 : (verdict.weights[name] ?? 0));
+  const sum = judged.reduce((total, { name }) => total + given(name), 0);
+  if (verdict.weights !== null && sum < 1 - 1e-9) {
+    remarks.push(
+      `the weights of metrics that are not there (${Math.round((1 - sum) * 100)} %) are shared out among the others`,
+    );
+  }
+  return metrics.map((metric): MetricPlan => {
+    const weight = advisory.has(metric.name) || sum === 0 ? 0 : given(metric.name) / sum;
+    return { ...metric, weight, advisory: weight === 0 };
+  });
+}
+
+/**
+ * Stable against stable: the first shard of its sessions as if it were the candidate. A long-lived bad client, or whatever else
+ * makes a metric fire without any difference between versions, would make it fire in the rollout as well.
+ */
+function rehearse(canary: CanaryPlan, history: readonly MetricBucket[], remarks: string[]): CanaryPlan {
+  const indexes = history.map(({ index }) => index);
+  if (indexes.length === 0) return canary;
+  const firstIndex = Math.min(...indexes);
+  const fired = new Set(
+    canary.metrics
+      .filter(({ kind, advisory }) => (kind === "errors" || kind === "rate") && !advisory)
+      .filter((metric) => firesAlone(canary, metric, firstIndex, history))
+      .map(({ name }) => name),
+  );
+  if (fired.size === 0) return canary;
+  for (const name of fired) {
+    remarks.push(`${name} only advises: it fired when the stable version was compared with itself`);
+  }
+  const kept = canary.metrics.filter(({ name, advisory }) => !advisory && !fired.has(name));
+  const sum = kept.reduce((total, { weight }) => total + weight, 0);
+  const metrics = canary.metrics.map((metric): MetricPlan => {
+    const isKept = kept.includes(metric);
+    return { ...metric, advisory: !isKept, weight: isKept ? metric.weight / sum : 0 };
+  });
+  return { ...canary, metrics };
+}
+
+function firesAlone(
+  canary: CanaryPlan,
+  metric: MetricPlan,
+  firstIndex: number,
+  history: readonly MetricBucket[],
+): boolean {
+  const plan: CanaryPlan = { ...canary, firstIndex, metrics: [{ ...metric, weight: 1 }] };
+  let state = beginCanary(plan);
+  for (const bucket of history) {
+    const halves = bucket.metric === metric.name ? splitShards(bucket) : undefined;
+    if (halves !== undefined) state = applyBucket(plan, state, halves);
+  }
+  return judgeCanary(plan, state).kind === "rollback";
+}
+
+function splitShards(bucket: MetricBucket): MetricBucket | undefined {
+  const { reading } = bucket;
+  if (reading.kind !== "rate") return undefined;
+  const [candidate, ...others] = reading.stableShards ?? [];
+  if (candidate === undefined || others.length === 0) return undefined;
+  const stable = others.reduce((sum, part) => ({ events: sum.events + part.events, total: sum.total + part.total }));
+  return { ...bucket, reading: { kind: "rate", candidate, stable, stableShards: others } };
+}
+
+function requestsPerSecond(history: readonly MetricBucket[], { bucketMs }: VerdictSettings): number {
+  const totals = history.flatMap(({ metric, reading }) =>
+    metric === routerMetricNames[0] && reading.kind === "rate" ? [reading.stable.total] : [],
+  );
+  const first = totals.findIndex((total) => total > 0);
+  if (first < 0) return 0;
+  const lasting = totals.slice(first);
+  return lasting.reduce((sum, total) => sum + total, 0) / ((lasting.length * bucketMs) / 1000);
+}
