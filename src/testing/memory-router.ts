@@ -8,6 +8,7 @@ import {
   type RouterBuckets,
   type Share,
   type Split,
+  sameWeights,
 } from "../domain/traffic.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { BucketQuery, Router, ShiftOptions } from "../ports/router.ts";
