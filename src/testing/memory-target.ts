@@ -17,16 +17,20 @@ export type Behaviour =
 /** One line of the append-only log. `attempt` is the number that was obeyed. */
 export interface TargetEffect {
   readonly atMs: number;
-  readonly effect: "claimed" | "disowned" | "spawned" | "stopped" | "crashed" | "pruned";
+  readonly effect: "claimed" | "disowned" | "forgot" | "spawned" | "stopped" | "crashed" | "pruned";
   readonly component?: string;
   readonly revision?: RevisionId;
   readonly index?: number;
   readonly attempt?: number;
+  /** Whose attempt it was. */
+  readonly deploymentId?: string;
 }
 
 export interface MemoryTargetOptions {
   readonly clock: Clock;
   readonly log?: TargetEffect[];
+  /** Called with each line of the log as it is written. */
+  readonly onEffect?: (effect: TargetEffect) => void;
   /** Asked at every spawn; ready at once by default. */
   readonly behaviour?: (spec: RunSpec) => Behaviour;
   readonly environment?: string;
@@ -34,8 +38,12 @@ export interface MemoryTargetOptions {
 
 export interface MemoryTarget extends Target {
   readonly effects: readonly TargetEffect[];
+  /** How often an artifact was refused, or reported as unavailable, since it was spoilt. */
+  readonly refusals: number;
   /** Ends an instance as its own fault would. */
   crash(component: string, revision: RevisionId, index?: number): void;
+  /** The record of whom it obeyed is lost, as with a restored disk: it obeys anybody next. */
+  forget(): void;
   /** As if a byte of the artifact had changed, or (with `gone`) the artifact had been removed. */
   spoil(digest: string, how?: "changed" | "gone"): void;
 }
@@ -58,8 +66,13 @@ export function memoryTarget(options: MemoryTargetOptions): MemoryTarget {
   let last: FenceRecord | undefined;
   let disowned = false;
   let spawned = 0;
+  let refusals = 0;
 
-  const note = (entry: Omit<TargetEffect, "atMs">) => log.push({ atMs: clock.now(), ...entry });
+  const note = (entry: Omit<TargetEffect, "atMs" | "deploymentId" | "attempt">, by?: Attempt) => {
+    const effect = { atMs: clock.now(), ...entry, ...(by ? { attempt: by.n, deploymentId: by.deploymentId } : {}) };
+    log.push(effect);
+    options.onEffect?.(effect);
+  };
   const keyOf = (component: string, revision: string, index: number) => `${component}/${revision}/${index}`;
   const ofRevision = (component: string, revision: string) =>
     [...instances.values()].filter((each) => each.spec.component === component && each.spec.revision === revision);
@@ -81,7 +94,7 @@ export function memoryTarget(options: MemoryTargetOptions): MemoryTarget {
     const port = firstPort + spawned++;
     const running: Running = { spec, index, port, startedAtMs: clock.now(), behaviour, state: "running" };
     instances.set(key, running);
-    note({ effect: "spawned", component: spec.component, revision: spec.revision, index, attempt: attempt.n });
+    note({ effect: "spawned", component: spec.component, revision: spec.revision, index }, attempt);
     return running;
   }
 
@@ -107,11 +120,18 @@ export function memoryTarget(options: MemoryTargetOptions): MemoryTarget {
     kind: "memory",
     fencing: "enforced",
     effects: log,
+    get refusals() {
+      return refusals;
+    },
     crash: (component, revision, index = 0) => {
       const running = instances.get(keyOf(component, revision, index));
       if (running) crash(running);
     },
     spoil: (digest, how = "changed") => void spoilt.set(digest, how === "gone" ? "is not there" : "has changed"),
+    forget() {
+      last = undefined;
+      note({ effect: "forgot" });
+    },
     fence: async () => last,
     async claim(attempt) {
       const takenOver = disowned && last?.ledgerId !== attempt.ledgerId;
@@ -119,7 +139,7 @@ export function memoryTarget(options: MemoryTargetOptions): MemoryTarget {
       const isNews = disowned || last?.n !== attempt.n || last.ledgerId !== attempt.ledgerId;
       last = { ...attempt };
       disowned = false;
-      if (isNews) note({ effect: "claimed", attempt: attempt.n });
+      if (isNews) note({ effect: "claimed" }, attempt);
     },
     async disown() {
       disowned = last !== undefined;
@@ -129,6 +149,7 @@ export function memoryTarget(options: MemoryTargetOptions): MemoryTarget {
       admit(attempt);
       const fault = spoilt.get(spec.artifact.digest);
       if (fault && ofRevision(spec.component, spec.revision).every((each) => each.state !== "running")) {
+        refusals++;
         throw artifactFault(spec.artifact, fault);
       }
       const started = Array.from({ length: spec.instances }, (_, index) => spawn(spec, index, attempt));
@@ -140,13 +161,14 @@ export function memoryTarget(options: MemoryTargetOptions): MemoryTarget {
       admit(attempt);
       for (const running of ofRevision(component, revision)) {
         if (running.state === "running") {
-          note({ effect: "stopped", component, revision, index: running.index, attempt: attempt.n });
+          note({ effect: "stopped", component, revision, index: running.index }, attempt);
         }
         running.state = "stopped";
       }
     },
     async available(artifact) {
       const fault = spoilt.get(artifact.digest);
+      refusals += fault ? 1 : 0;
       return fault
         ? { available: false, reason: `${artifact.location} ${fault}` }
         : { available: true, reason: `${artifact.location} has the digest ${artifact.digest}` };
@@ -161,7 +183,7 @@ export function memoryTarget(options: MemoryTargetOptions): MemoryTarget {
       const leaving = all.filter(([, each]) => !needed.has(each.spec.revision));
       for (const [key] of leaving) instances.delete(key);
       const revisions = [...new Set(leaving.map(([, each]) => each.spec.revision))];
-      for (const revision of revisions) note({ effect: "pruned", revision, attempt: attempt.n });
+      for (const revision of revisions) note({ effect: "pruned", revision }, attempt);
       return revisions;
     },
     async logTail(component, revision, lines) {

@@ -1,121 +1,128 @@
 /**
- * What must hold after every walk. Truth is read from the fakes' own logs (target, routers, clients, channel, migrator, acts);
- * the ledger is read only as what Sluice claims. Each broken promise throws with the name of its invariant.
+ * What must hold when a walk is over; what must hold at every moment of it is in walk-watch.ts. Truth is read from the fakes'
+ * own logs (target, routers, clients, channel, migrator, store, acts); the ledger is read only as what Sluice claims. Each broken
+ * promise throws with the name of its invariant.
  */
-import type { WalkRelease } from "./walk-mishaps.ts";
+import { createHash } from "node:crypto";
+import { chainFault } from "../../src/domain/audit.ts";
+import type { DeploymentRow } from "../../src/ports/ledger.ts";
+import type { WalkRelease } from "./walk-releases.ts";
+import { hold, same } from "./walk-violation.ts";
+import type { Watch } from "./walk-watch.ts";
 import type { World } from "./world.ts";
+import { minute, second } from "./world-settings.ts";
 
 export interface Walked {
   readonly world: World;
-  readonly id: string;
-  readonly outcome: string | null;
+  readonly watch: Watch;
+  /** All but the first deployment, in the order in which they were asked for. */
+  readonly rows: readonly DeploymentRow[];
   /** The first deployment succeeded. */
   readonly hadStable: boolean;
   readonly release: WalkRelease;
-  readonly smokeSendsBack: boolean;
-  readonly approvalsRequired: number;
+  readonly settings: {
+    readonly approvals: { readonly required: number };
+    readonly rollback: { readonly on: { readonly smoke: string; readonly observation: string } };
+  };
   readonly requestsPerSecond: number;
   /** Requests that were under way when their instance was stopped. */
   readonly cut: readonly string[];
+  /** What happened that may keep a rollback from succeeding. */
+  readonly hindered: ReadonlySet<string>;
 }
-
-export class Violation extends Error {
-  readonly invariant: string;
-
-  constructor(invariant: string, message: string) {
-    super(`${invariant}: ${message}`);
-    this.invariant = invariant;
-  }
-}
-
-const hold = (invariant: string, holds: boolean, message: () => string): void => {
-  if (!holds) throw new Violation(invariant, message());
-};
-const same = (invariant: string, seen: unknown, wanted: unknown, what: string): void =>
-  hold(
-    invariant,
-    JSON.stringify(seen) === JSON.stringify(wanted),
-    () => `${what}: ${JSON.stringify(seen)} instead of ${JSON.stringify(wanted)}`,
-  );
 
 export async function checkInvariants(walked: Walked): Promise<void> {
-  await endsAndSaysSo(walked);
+  const [first] = walked.watch.violations;
+  if (first) throw first;
+  for (const row of walked.rows) await endsAndSaysSo(row, walked);
+  await lockAndServing(walked);
   await trafficFits(walked);
   nothingLost(walked);
-  oneInCharge(walked);
-  await approvedFirst(walked);
+  for (const row of walked.rows) await approvedFirst(row, walked);
+  for (const row of walked.rows) cancelHeard(row, walked);
+  for (const row of walked.rows) rollsBackUnhindered(row, walked);
   badNeverServes(walked);
-  dataIsSafe(walked);
+  await dataIsSafe(walked);
   await peopleAreTold(walked);
+  await storyHolds(walked);
 }
 
-const servesAfter = ({ outcome, hadStable }: Walked): string | null =>
-  outcome === "succeeded" ? "v1.1.0" : hadStable ? "v1.0.0" : null;
-
-async function endsAndSaysSo(walked: Walked): Promise<void> {
-  const { world, id, outcome } = walked;
-  const row = await world.ledger.deployment(id);
+async function endsAndSaysSo({ id, state, outcome }: DeploymentRow, { world }: Walked): Promise<void> {
   const record = (await world.ledger.record(id)) as { readonly outcome: string } | undefined;
-  same("it ends", row?.state, "ended", "state");
+  same("it ends", state, "ended", `state of ${id}`);
+  same("record and row agree", record?.outcome, outcome, `record of ${id}`);
+  const finished = await world.ledger.events(id, 0);
+  const told = finished.filter(({ step, key }) => step === "finish" && key === "outcome").map(({ title }) => title);
+  same("record and row agree", [...new Set(told)], [outcome], `story of ${id}`);
+}
+
+const wasUnlocked = ({ hindered }: Walked): boolean => hindered.has("lock released by hand");
+
+/** In the order of their ends: lock and promotion are one at a time. */
+function servesAfter({ rows, hadStable }: Walked): string | null {
+  const ended = [...rows].sort((a, b) => (a.endedAtMs ?? 0) - (b.endedAtMs ?? 0));
+  const last = ended.findLast(({ outcome }) => outcome === "succeeded");
+  return last?.version ?? (hadStable ? "v1.0.0" : null);
+}
+
+async function lockAndServing(walked: Walked): Promise<void> {
+  const { world, rows } = walked;
   same("the lock is free at the end", await world.ledger.lock("production"), undefined, "lock");
-  same("record and row agree", record?.outcome, outcome, "record");
-  same("record and row agree", row?.outcome, outcome, "row");
+  if (wasUnlocked(walked) && rows.some(({ outcome }) => outcome === "rollback-failed")) return;
   const serves = (await world.ledger.serving("production"))?.version ?? null;
-  same("what serves is what was said", serves, servesAfter(walked), `serving after ${outcome}`);
+  const outcomes = rows.map(({ version, outcome }) => `${version} ${outcome}`).join();
+  same("what serves is what was said", serves, servesAfter(walked), `serving after ${outcomes}`);
 }
 
 /** What could not be undone is left to a person, but no traffic is ever left on something that is not there. */
 async function trafficFits(walked: Walked): Promise<void> {
-  const { world, outcome } = walked;
+  const { world, rows } = walked;
+  const place = world.at();
   const serves = servesAfter(walked);
-  const running = await world.at().running();
-  const weights = [await world.at().weights("api"), await world.at().weights("web")];
+  const running = await place.running();
+  const weights = [await place.weights("api"), await place.weights("web")];
+  const outcomes = rows.map(({ outcome }) => outcome).join();
+  const dead = await killedVersions(walked);
   for (const weight of weights.flat()) {
-    const there = running.some((name) => name.endsWith(` ${weight.split(" ")[0]}`));
+    const version = weight.split(" ")[0] ?? "";
+    const there = dead.has(version) || running.some((name) => name.endsWith(` ${version}`));
     hold("traffic only on what runs", there, () => `${weight} does not run`);
   }
-  if (outcome === "rollback-failed" || outcome === "quarantined") return;
+  if (rows.some(({ outcome }) => outcome === "rollback-failed" || outcome === "quarantined")) return;
+  const rolledBackWell = rows.at(-1)?.outcome === "rolled-back" || rows.at(-1)?.outcome === "undecided";
   for (const component of serves ? ["api", "web", "jobs"] : []) {
-    hold(
-      "what serves is whole",
-      running.includes(`${component} ${serves}`),
-      () => `${component} ${serves} does not run`,
-    );
+    const there = running.includes(`${component} ${serves}`) || (dead.has(serves ?? "") && !rolledBackWell);
+    const diedLately = lastDeathMs(walked) > (rows.at(-1)?.endedAtMs ?? 0) - 5 * second;
+    hold("what serves is whole", there || diedLately, () => `${component} ${serves} does not run after ${outcomes}`);
   }
+  // Weights that somebody else set after the end are theirs.
   const all = serves ? [`${serves} 100 %`] : [];
-  same("traffic fits the outcome", weights, [all, all], `traffic after ${outcome}`);
-  const others = running.filter((name) => !name.endsWith(` ${serves}`) && !name.endsWith(" v1.0.0"));
-  same("nothing is left running", others, [], `running after ${outcome}`);
+  same("traffic fits the outcome", weights, [all, all], `traffic after ${outcomes}`);
+  const served = new Set([
+    "v1.0.0",
+    ...rows.filter(({ outcome }) => outcome === "succeeded").map((row) => row.version),
+  ]);
+  const others = running.filter((name) => !served.has(name.split(" ")[1] ?? ""));
+  same("nothing is left running", others, [], `running after ${outcomes}`);
 }
+
+async function killedVersions({ world }: Walked): Promise<ReadonlySet<string>> {
+  const instances = await world.at().target.observe(new AbortController().signal);
+  const killed = instances.filter(({ component, revision }) => world.at().isKilled(component, revision));
+  return new Set(killed.map(({ version }) => version));
+}
+
+const lastDeathMs = ({ world }: Walked): number =>
+  world.at().target.effects.findLast(({ effect }) => effect === "crashed")?.atMs ?? 0;
 
 function nothingLost({ world, cut }: Walked): void {
   same("no request is lost", world.at().lost, [], "requests that met nobody");
   same("nothing is stopped under a request", cut, [], "requests cut");
 }
 
-/** Late calls of whoever was replaced must have no effect: the numbers that were obeyed never fall. */
-function oneInCharge({ world }: Walked): void {
-  const rising = (what: string, numbers: readonly number[]) =>
-    numbers.forEach((n, at) => {
-      const before = numbers[at - 1] ?? 0;
-      hold("only the newest attempt acts", n >= before, () => `${what} obeyed attempt ${n} after ${before}`);
-    });
-  rising(
-    "the target",
-    world.at().target.effects.flatMap(({ attempt }) => (attempt === undefined ? [] : [attempt])),
-  );
-  for (const component of ["api", "web"]) {
-    const own = world.at().shifts.filter((shift) => shift.component === component);
-    rising(
-      `the router of ${component}`,
-      own.map(({ attempt }) => attempt),
-    );
-  }
-}
-
 /** No effect before somebody who may has approved this very plan. */
-async function approvedFirst({ world, id, approvalsRequired }: Walked): Promise<void> {
-  if (approvalsRequired === 0) return;
+async function approvedFirst({ id, kind }: DeploymentRow, { world, settings }: Walked): Promise<void> {
+  if (settings.approvals.required === 0 || kind === "rollback") return;
   const events = await world.ledger.events(id, 0);
   const digest = events.map(({ detail }) => detail as { readonly digest?: string }).find((each) => each.digest)?.digest;
   const votes = await world.ledger.approvals(id);
@@ -123,39 +130,79 @@ async function approvedFirst({ world, id, approvalsRequired }: Walked): Promise<
     (vote) => vote.planDigest === digest && ["bob", "eve", "kim"].includes(vote.by) && vote.comment !== "forged",
   );
   const approvedAtMs = Math.min(...valid.map(({ atMs }) => atMs));
-  const own = world.processes.filter(({ deploymentId }) => deploymentId === id).map(({ executorId }) => executorId);
+  const own = new Set(world.processes.filter((each) => each.deploymentId === id).map(({ executorId }) => executorId));
   const early = world.acts.filter(
-    ({ executorId, what, atMs }) => own.includes(executorId) && what !== "build" && atMs < approvedAtMs,
+    ({ executorId, what, atMs }) => own.has(executorId) && what !== "build" && atMs < approvedAtMs,
   );
   same("nothing happens unapproved", early, [], "acts before the approval");
 }
 
-function badNeverServes({ release, outcome, smokeSendsBack, requestsPerSecond }: Walked): void {
-  if (outcome !== "succeeded") return;
+/** It ends by its cancel, unless it was promoted or had begun to end before anybody could hear it. */
+function cancelHeard({ id, outcome, cancelRequested, endedAtMs }: DeploymentRow, { watch, hindered }: Walked): void {
+  if (cancelRequested === null || outcome === "cancelled" || outcome === "quarantined") return;
+  const { atMs } = cancelRequested;
+  const promotedAtMs = watch.promotedAtMs.get(id);
+  if (outcome === "succeeded") {
+    const heardBy = (promotedAtMs ?? 0) - 10 * second;
+    hold("a cancel is heard", atMs > heardBy, () => `cancelled at ${atMs}, promoted at ${promotedAtMs}`);
+    return;
+  }
+  const unhindered = ![...hindered].some((name) => name.startsWith("ledger"));
+  const late = unhindered && (endedAtMs ?? 0) - atMs > 1.5 * minute;
+  hold("a cancel is heard", !late, () => `${id} was cancelled at ${atMs} and ends at ${endedAtMs} as ${outcome}`);
+}
+
+function rollsBackUnhindered({ id, outcome }: DeploymentRow, { hindered }: Walked): void {
+  const needsPerson = outcome === "rollback-failed" || outcome === "quarantined";
+  hold("a rollback fails only where something hinders it", !needsPerson || hindered.size > 0, () => `${id} ${outcome}`);
+}
+
+function badNeverServes({ release, rows, settings, requestsPerSecond }: Walked): void {
+  const found = rows.some(
+    ({ version, kind, outcome }) => version === "v1.1.0" && kind === "deploy" && outcome === "succeeded",
+  );
+  if (!found) return;
+  const smokeSendsBack = settings.rollback.on.smoke === "roll-back";
   hold("a bad release never succeeds", !release.neverServes, () => "it cannot have been found good");
   hold("a bad release never succeeds", !(release.smokeFails && smokeSendsBack), () => "its smoke suite fails");
   hold("nothing succeeds unseen", requestsPerSecond > 0, () => "no request ever reached it");
 }
 
-function dataIsSafe({ world }: Walked): void {
+async function dataIsSafe({ world, watch }: Walked): Promise<void> {
   hold("a migration runs once", new Set(world.applied).size === world.applied.length, () => world.applied.join());
-  const applies = world.acts.filter(({ what }) => what === "apply");
-  for (const apply of applies) {
-    const backup = world.acts.some(({ what, atMs }) => what === "putManifest" && atMs <= apply.atMs);
-    hold("a backup before each migration", backup, () => `applied at ${apply.atMs} without one`);
-  }
+  const planned = new Set((await Promise.all(watch.asked.map(({ id }) => plannedIn(id, world)))).flat());
+  const unplanned = world.applied.filter((id) => !planned.has(id));
+  same("only what was planned is applied", unplanned, [], "applied without a plan");
+  same("a sound backup before each migration", watch.unsafeMigrations, [], "migrations without one");
 }
 
-async function peopleAreTold({ world, id, outcome }: Walked): Promise<void> {
+async function plannedIn(id: string, world: World): Promise<readonly string[]> {
+  const events = await world.ledger.events(id, 0);
+  const details = events.map(({ detail }) => detail as { readonly plan?: { readonly migrations: readonly { readonly id: string }[] } });
+  return details.flatMap(({ plan }) => plan?.migrations.map((migration) => migration.id) ?? []);
+}
+
+async function peopleAreTold({ world, rows }: Walked): Promise<void> {
   const told = world.channel.told();
   const keys = new Set(world.channel.deliveries.map(({ key }) => key));
   hold("nobody is told twice", told.length === keys.size, () => `${told.length} told, ${keys.size} keys`);
   const titles = told.map(({ deploymentId, kind, title }) => `${deploymentId} ${kind} ${title}`);
   const twice = titles.filter((title, at) => titles.indexOf(title) !== at);
   same("nobody is told twice", twice, [], "told twice");
-  // A channel that was down may still owe it: then the outbox has it.
-  const owed = (await world.ledger.undelivered(id)).map(({ notification }) => notification);
-  const ending = [...told, ...owed].filter((each) => each.deploymentId === id && each.title.endsWith(`: ${outcome}`));
-  const heard = new Set(ending.map(({ kind, title }) => `${kind} ${title}`)).size;
-  hold("everybody hears the end", heard === 1, () => `told ${heard} times that it ended as ${outcome}`);
+  for (const { id, outcome } of rows) {
+    // A channel that was down may still owe it: then the outbox has it.
+    const owed = (await world.ledger.undelivered(id)).map(({ notification }) => notification);
+    const ending = [...told, ...owed].filter((each) => each.deploymentId === id && each.title.endsWith(`: ${outcome}`));
+    const heard = new Set(ending.map(({ kind, title }) => `${kind} ${title}`)).size;
+    hold("everybody hears the end", heard === 1, () => `told ${heard} times that ${id} ended as ${outcome}`);
+  }
+}
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+async function storyHolds({ world }: Walked): Promise<void> {
+  for (const chain of await world.ledger.chains()) {
+    const fault = chainFault(await world.ledger.chain(chain), sha256);
+    hold("the story is whole", fault === undefined, () => `${chain.id}: ${fault?.message}`);
+  }
 }

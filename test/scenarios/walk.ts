@@ -1,21 +1,38 @@
 /**
- * One random walk: a release, killed anywhere, cancelled at any time, with late and double messages, outages, late calls and
- * take-overs of the living. All of it follows from the seed. Used by random-walk.test.ts and by scripts/soak.ts.
+ * One random walk: a release, killed anywhere, cancelled at any time, beside others, with late and double messages, outages,
+ * lies, late calls and take-overs of the living. All of it follows from the seed. Used by random-walk.test.ts and scripts/soak.ts.
  */
 import type { Fate } from "../../src/engine/simulated/world.ts";
-import { checkInvariants, Violation } from "./walk-invariants.ts";
-import { among, type Chance, mishaps, releasesToChoose, settingsFor } from "./walk-mishaps.ts";
+import type { DeploymentRow } from "../../src/ports/ledger.ts";
+import { among, type Chance } from "./walk-chance.ts";
+import { checkInvariants } from "./walk-invariants.ts";
+import { badVotes, chooseMishap, type Mishap, spoiltInStore } from "./walk-mishaps.ts";
+import { chooseWhen, type Moments, openMoments, type When } from "./walk-moments.ts";
+import { releasesToChoose, settingsFor } from "./walk-releases.ts";
+import { Violation } from "./walk-violation.ts";
+import { openWatch, type Watch } from "./walk-watch.ts";
 import { mulberry32, scenarioWorld, type World } from "./world.ts";
 import { hour, minute, second } from "./world-settings.ts";
 
 export interface WalkReport {
   readonly seed: number;
+  /** Of the second deployment, to which most of it happens. */
   readonly outcome: string;
-  /** Fault → how often it happened. */
+  /** Fault → how often it made a difference. */
   readonly faults: Readonly<Record<string, number>>;
 }
 
 type Count = (fault: string) => void;
+
+interface Walk {
+  readonly world: World;
+  readonly watch: Watch;
+  readonly moments: Moments;
+  readonly chance: Chance;
+  readonly count: Count;
+  readonly hindered: Set<string>;
+  readonly approvalsRequired: number;
+}
 
 /** Throws a Violation where a promise was broken. */
 export async function walk(seed: number): Promise<WalkReport> {
@@ -25,40 +42,57 @@ export async function walk(seed: number): Promise<WalkReport> {
     faults[fault] = (faults[fault] ?? 0) + 1;
   };
   const deaths = mortality(chance, count);
-  const release = among(chance, releasesToChoose);
+  const moments = openMoments();
+  const chosen = among(chance, releasesToChoose);
   const settings = settingsFor(chance);
-  const requestsPerSecond = among(chance, [0, 1, 20, 20, 20, 20]);
-  const world = scenarioWorld({
-    releases: { "v1.0.0": {}, "v1.1.0": release },
+  const requestsPerSecond = among(chance, [0, 1, 10, 10, 10, 10, 10, 10]);
+  const { failsFirstMs } = chosen;
+  const release = failsFirstMs
+    ? { ...chosen, errorRate: () => (world.clock.now() - watch.roseAtMs() < failsFirstMs ? 1 : 0) }
+    : chosen;
+  const releases = { "v1.0.0": {}, "v1.0.1": {}, "v1.1.0": release, "v1.2.0": {} };
+  const watch = openWatch(releases);
+  const world: World = scenarioWorld({
+    releases,
+    environments: ["production"],
     settings,
     requestsPerSecond,
     seed,
     supervised: true,
     onJournalCall: deaths.onJournalCall,
     onSend: () => deliveries(chance, count),
+    witness: () => watch.witness,
+    onAnswer: watch.onAnswer,
+    onCall: (...call) => {
+      watch.onCall(...call);
+      if (deaths.armed()) moments.onCall(...call);
+    },
   });
+  watch.attend(world);
+  const approvalsRequired = settings.approvals.required;
+  const walked: Walk = { world, watch, moments, chance, count, hindered: new Set(), approvalsRequired };
   const cut: string[] = [];
   if (requestsPerSecond > 0) void longRequests(world, cut);
   try {
-    const hadStable = await firstDeployment(world);
+    const hadStable = await firstDeployment(walked);
     deaths.begin();
-    const { id, outcome } = await secondDeployment(world, chance, count, deaths.end);
-    await world.clock.sleep(2 * minute);
+    const rows = await theOthers(walked, deaths.end);
     await checkInvariants({
       world,
-      id,
-      outcome,
+      watch,
+      rows,
       hadStable,
       release,
-      smokeSendsBack: settings.rollback.on.smoke === "roll-back",
-      approvalsRequired: settings.approvals.required,
+      settings,
       requestsPerSecond,
       cut,
+      hindered: walked.hindered,
     });
-    return { seed, outcome: outcome ?? "none", faults };
+    return { seed, outcome: rows[0]?.outcome ?? "none", faults };
   } catch (thrown) {
     if (thrown instanceof Violation) throw thrown;
-    throw new Violation("it ends", thrown instanceof Error ? thrown.message : String(thrown));
+    const [first] = watch.violations;
+    throw first ?? new Violation("it ends", thrown instanceof Error ? thrown.message : String(thrown));
   } finally {
     world.dispose();
   }
@@ -70,6 +104,7 @@ function mortality(chance: Chance, count: Count) {
   let armed = false;
   let calls = 0;
   return {
+    armed: () => armed,
     begin: () => {
       armed = true;
     },
@@ -93,26 +128,95 @@ function deliveries(chance: Chance, count: Count): readonly number[] {
 }
 
 /** Approved where that is needed; it may end undecided where hardly anybody comes. Returns whether something serves. */
-async function firstDeployment(world: World): Promise<boolean> {
+async function firstDeployment({ world, watch }: Walk): Promise<boolean> {
   const id = await world.begin("v1.0.0");
+  watch.asked.push({ id, kind: "deploy", version: "v1.0.0" });
   void world.clock.sleep(5 * second).then(() => world.approve(id, "bob"));
-  return (await world.ended(id)).outcome === "succeeded";
+  const hadStable = (await world.ended(id)).outcome === "succeeded";
+  if (hadStable) watch.serves();
+  return hadStable;
 }
 
-async function secondDeployment(world: World, chance: Chance, count: Count, calm: () => void) {
-  const id = await world.begin("v1.1.0");
-  if (chance() < 0.8) void world.clock.sleep(8 * second).then(() => world.approve(id, "bob"));
-  for (let n = Math.floor(chance() * 4); n > 0; n--) {
-    const mishap = among(chance, mishaps);
-    void world.clock.sleep(chance() * 40 * second).then(() => {
-      count(mishap.name);
-      return mishap.happen(world, id);
-    });
+/** The second deployment, and whatever is asked for beside and after it. Returns their rows, the second's first. */
+async function theOthers(walked: Walk, calm: () => void): Promise<readonly DeploymentRow[]> {
+  const { world, watch, chance } = walked;
+  const id = await begin(walked, "v1.1.0");
+  for (let n = Math.floor(chance() * 4.5); n > 0; n--) {
+    const mishap = chooseMishap(chance);
+    whenChosen(walked, chooseWhen(chance), () => befall(walked, mishap, id));
   }
+  const rival = among(chance, ["", "", "", "v1.2.0", "v1.2.0", "v1.0.1", "rollback"]);
+  if (rival) whenChosen(walked, chooseWhen(chance), () => void ask(walked, rival, "two deployments at once"));
   // From here on nothing new goes wrong: a held or waiting deployment ends by its own limits.
   void world.clock.sleep(2 * minute).then(calm);
-  void world.clock.sleep(hour).then(() => world.release(id));
-  return world.ended(id, 4 * hour);
+  void freeWhatIsQuarantined(world);
+  await world.ended(id, 4 * hour);
+  if (chance() < 0.15) await ask(walked, "rollback", "rollback by hand");
+  const known = new Set<string>();
+  const oneMore = () => watch.asked.slice(1).find((each) => !known.has(each.id));
+  for (let next = oneMore(); next; next = oneMore()) {
+    known.add(next.id);
+    await world.ended(next.id, 4 * hour);
+    // Whatever is still on its way happens meanwhile.
+    if (!oneMore()) await world.clock.sleep(2 * minute);
+  }
+  const rows = await Promise.all([...known].map((each) => world.ledger.deployment(each)));
+  return rows.filter((row) => row !== undefined);
+}
+
+async function begin(walked: Walk, version: string): Promise<string> {
+  const { world, watch, chance } = walked;
+  const id = await world.begin(version);
+  watch.asked.push({ id, kind: "deploy", version });
+  const votes = walked.approvalsRequired > 0 ? Math.floor(chance() * 3) : 0;
+  for (let n = 0; n < votes; n++) {
+    const mishap = among(chance, badVotes);
+    void world.clock.sleep((3 + chance() * 8) * second).then(() => befall(walked, mishap, id));
+  }
+  if (chance() < 0.75) void world.clock.sleep((5 + chance() * 12) * second).then(() => world.approve(id, "bob"));
+  return id;
+}
+
+/** What cannot be asked for now (nothing to go back to) is not counted. */
+async function ask(walked: Walk, what: string, fault: string): Promise<void> {
+  const { world, watch, count } = walked;
+  try {
+    if (what === "rollback") {
+      const id = await world.beginRollback();
+      const row = await world.ledger.deployment(id);
+      watch.asked.push({ id, kind: "rollback", version: row?.version ?? "" });
+    } else await begin(walked, what);
+  } catch {
+    return;
+  }
+  count(what === "rollback" ? "rollback by hand" : fault);
+}
+
+function befall({ world, watch, chance, count, hindered }: Walk, mishap: Mishap, id: string): void {
+  const noted = (hit: boolean) => {
+    if (!hit) return;
+    count(mishap.name);
+    if (mishap.hinders !== false) hindered.add(mishap.name);
+    if (mishap.name === spoiltInStore) watch.spoils();
+  };
+  void Promise.resolve(mishap.happen(world, id, chance)).then(noted);
+}
+
+function whenChosen({ world, moments }: Walk, when: When, act: () => void): void {
+  if (when.kind === "time") {
+    void world.clock.sleep(when.afterMs).then(act);
+    return;
+  }
+  const { moment, delayMs } = when;
+  moments.at({ ...moment, come: () => (delayMs === 0 ? act() : void world.clock.sleep(delayMs).then(act)) });
+}
+
+/** A person has looked. */
+async function freeWhatIsQuarantined(world: World): Promise<void> {
+  for (;;) {
+    await world.clock.sleep(10 * minute);
+    for (const { id } of await world.ledger.deployments({ unfinished: true })) await world.release(id);
+  }
 }
 
 /** Clients whose requests take two seconds: well within the time to drain, so nobody may be stopped under them. */
@@ -130,7 +234,9 @@ async function longRequests(world: World, cut: string[]): Promise<void> {
           .some(
             (each) => each.effect === "stopped" && each.component === component && each.revision === serving?.revision,
           );
-        if (stopped) cut.push(`${component} ${serving?.revision} at ${world.clock.now()}`);
+        if (stopped && !world.faults.met.get("routerPretends")) {
+          cut.push(`${component} ${serving?.revision} at ${world.clock.now()}`);
+        }
       });
     }
   }

@@ -5,13 +5,14 @@ import { memoryLedger } from "../../src/engine/ledger/memory-ledger.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Ledger } from "../../src/ports/ledger.ts";
 import type { Migrator, PendingMigration } from "../../src/ports/migrator.ts";
-import { memoryBackupStore } from "../../src/testing/memory-backup-store.ts";
+import { type MemoryBackupStore, memoryBackupStore } from "../../src/testing/memory-backup-store.ts";
 import { memoryCheckpoints } from "../../src/testing/memory-checkpoints.ts";
 import { type MemoryDatabaseOptions, memoryDatabase } from "../../src/testing/memory-database.ts";
 import { memoryMigrator } from "../../src/testing/memory-migrator.ts";
 import { type MemoryNotifier, memoryNotifier } from "../../src/testing/memory-notifier.ts";
+import { answerless, type Faults, failing, ledgerUnreachable, meets, noFaults } from "./world-faults.ts";
 import type { Shared } from "./world-parts.ts";
-import { failing, ledgerUnreachable, noFaults, openPlace, type Place } from "./world-place.ts";
+import { openPlace, type Place, type Witness } from "./world-place.ts";
 import { changed, hour, type SettingsChange, scenarioSettings } from "./world-settings.ts";
 import { memoryBuilder, memorySource, migrationsByTree, type Releases } from "./world-sources.ts";
 
@@ -32,6 +33,8 @@ export interface FakesOptions {
   readonly migrationFault?: (migration: PendingMigration) => void;
   /** Called after a backup was put; what it returns is what the store holds from then on. */
   readonly spoilBackup?: (bytes: Uint8Array) => Uint8Array;
+  /** Of an environment. */
+  readonly witness?: (environment: string) => Witness;
 }
 
 export interface FakeEnvironment {
@@ -48,40 +51,43 @@ export function openFakes(options: FakesOptions, clock: Clock) {
   const rawLedger = memoryLedger({ now: clock.now, id: "ledger-1" });
   const source = memorySource(releases);
   const builds: string[] = [];
-  const database = memoryDatabase({ name: "main", tables: { orders: 100, users: 20 }, ...faultOf(options) });
+  const database = memoryDatabase({ name: "main", tables: liveTables, ...faultOf(options) });
+  const byTree = migrationsByTree(releases);
   const migrator = memoryMigrator({
     database: "main",
-    byTree: migrationsByTree(releases),
+    byTree,
     ...(options.migrationFault ? { fault: options.migrationFault } : {}),
   });
-  const channel = memoryNotifier({ name: "team", down: () => faults.channelDown });
+  const channel = memoryNotifier({ name: "team", down: () => meets(faults, "channelDown") });
   const environments = new Map<string, FakeEnvironment>();
+  const witnessOf = options.witness ?? (() => undefined);
   for (const name of options.environments ?? ["production", "staging"]) {
     const settings = changed(scenarioSettings(name), options.settings ?? {});
-    environments.set(name, { settings, place: openPlace(settings, clock, releases, faults) });
+    environments.set(name, { settings, place: openPlace(settings, clock, releases, faults, witnessOf(name)) });
   }
   const backups = memoryBackupStore();
-  const checkpoints = memoryCheckpoints({ down: () => faults.checkpointsAway });
+  const checkpoints = memoryCheckpoints({ down: () => meets(faults, "checkpointsAway") });
   const shared: Shared = {
     clock,
     ledger: failing(
-      answeringAfter(rawLedger, clock, options.ledgerAnswersAfterMs),
-      () => faults.ledgerAway,
+      answerless(answeringAfter(rawLedger, clock, options.ledgerAnswersAfterMs), faults, ledgerUnreachable),
+      faults,
+      "ledgerAway",
       ledgerUnreachable,
     ),
     source,
     builder: memoryBuilder(releases, clock, toolsMs, builds),
     database,
     migrator: takingTime(migrator, clock, toolsMs),
-    backups: options.spoilBackup ? spoiling(backups, options.spoilBackup) : backups,
+    backups: spoiling(backups, faults, options.spoilBackup),
     checkpoints,
     releases,
-    notifiers: [notifierOf(channel, clock, () => faults.channelHangs)],
+    notifiers: [notifierOf(channel, clock, () => meets(faults, "channelHangs"))],
     ci: options.ci,
     missingSecrets: options.missingSecrets ?? [],
     freeDiskBytes: options.freeDiskBytes ?? (() => 1e11),
     folders: new Map(),
-    recordsFolderDown: () => faults.recordsFolderDown,
+    faults,
   };
   return {
     clock,
@@ -94,6 +100,10 @@ export function openFakes(options: FakesOptions, clock: Clock) {
     backups,
     checkpoints,
     applied: migrator.applied,
+    /** Somebody puts a migration into every release after its plan was made. */
+    smuggle(migration: PendingMigration): void {
+      for (const [tree, migrations] of Object.entries(byTree)) byTree[tree] = [...migrations, migration];
+    },
     channel,
     shared,
     environments,
@@ -130,12 +140,30 @@ const takingTime = (migrator: Migrator, clock: Clock, ms: number): Migrator => (
   },
 });
 
-function spoiling(backups: ReturnType<typeof memoryBackupStore>, spoil: (bytes: Uint8Array) => Uint8Array) {
+/** What the database holds, by table. */
+export const liveTables = { orders: 100, users: 20 };
+
+export async function wholeDump(tables: Readonly<Record<string, number>>): Promise<Buffer> {
+  const { bytes } = await memoryDatabase({ name: "main", tables }).dump(new AbortController().signal);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bytes) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function spoiling(backups: MemoryBackupStore, faults: Faults, spoil?: FakesOptions["spoilBackup"]): MemoryBackupStore {
   return {
     ...backups,
     async put(key: string, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal) {
+      if (meets(faults, "storeFull")) throw new Error("ENOSPC: no space left on device");
       const stored = await backups.put(key, bytes, signal);
-      backups.objects.set(key, spoil(backups.objects.get(key) ?? new Uint8Array()));
+      const kept = backups.objects.get(key) ?? new Uint8Array();
+      if (spoil) backups.objects.set(key, spoil(kept));
+      if (meets(faults, "storeSpoils"))
+        backups.objects.set(
+          key,
+          kept.map((byte, at) => (at === 70 ? byte ^ 1 : byte)),
+        );
+      if (meets(faults, "storeMixesUp")) backups.objects.set(key, await wholeDump({ orders: 1, users: 119 }));
       return stored;
     },
   };

@@ -2,41 +2,34 @@
  * One environment of a scenario: its target, routers, database, store and people's channel, all in memory, and the clients
  * that use it. What is asserted is read from here, never from the ledger.
  */
-import { SluiceError } from "../../src/domain/errors.ts";
+import type { Attempt } from "../../src/domain/attempt.ts";
 import { versionOfRevision } from "../../src/domain/ids.ts";
 import type { EnvironmentSettings } from "../../src/domain/settings.ts";
 import { percentOf, type RevisionId, type Split } from "../../src/domain/traffic.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Router } from "../../src/ports/router.ts";
 import type { Instance, RunSpec, Target } from "../../src/ports/target.ts";
-import { type MemoryRouter, memoryRouter, type Serving } from "../../src/testing/memory-router.ts";
-import { type Behaviour, type MemoryTarget, memoryTarget } from "../../src/testing/memory-target.ts";
+import { type MemoryRouter, memoryRouter } from "../../src/testing/memory-router.ts";
+import { type Behaviour, type MemoryTarget, memoryTarget, type TargetEffect } from "../../src/testing/memory-target.ts";
+import {
+  type Faults,
+  failing,
+  late,
+  lying,
+  routerUnreachable,
+  targetUnreachable,
+  throttled,
+  twice,
+} from "./world-faults.ts";
 import type { Releases } from "./world-sources.ts";
+import { seenThrough } from "./world-wrap.ts";
 
-/** What is broken now; a test switches it on and off. */
-export interface Faults {
-  routerDown: boolean;
-  targetDown: boolean;
-  /** What is asked of target and routers arrives late: also when whoever asked has died, or was replaced, meanwhile. */
-  networkSlow: boolean;
-  ledgerAway: boolean;
-  channelDown: boolean;
-  /** The channel takes a notification and never answers. */
-  channelHangs: boolean;
-  recordsFolderDown: boolean;
-  checkpointsAway: boolean;
+/** Told at once of everything that happens in a place, in order. */
+export interface Witness {
+  readonly effect: (effect: TargetEffect) => void;
+  /** `by` is null where nobody asked the router for it. */
+  readonly split: (component: string, to: Split, by: Attempt | null) => void;
 }
-
-export const noFaults = (): Faults => ({
-  routerDown: false,
-  targetDown: false,
-  networkSlow: false,
-  ledgerAway: false,
-  channelDown: false,
-  channelHangs: false,
-  recordsFolderDown: false,
-  checkpointsAway: false,
-});
 
 export interface Shift {
   readonly atMs: number;
@@ -57,6 +50,12 @@ export interface Place {
   readonly served: ReadonlyMap<string, { requests: number; failed: number }>;
   /** Requests that met nobody: no version had weight, or it was not running. Empty is what everybody wants. */
   readonly lost: readonly string[];
+  /** An instance dies by itself while it runs, which is nobody's fault; what is lost on it is not counted. */
+  kill(component: string, revision: RevisionId, index: number): void;
+  /** Killed so, and not started again since. */
+  isKilled(component: string, revision: RevisionId): boolean;
+  /** The routers no longer lie. */
+  comeToSenses(): void;
   /** One second's worth of requests. */
   serveOneSecond(requestsPerSecond: number, chance: () => number): void;
   weights(component: string): Promise<readonly string[]>;
@@ -65,43 +64,46 @@ export interface Place {
 
 const never = new AbortController().signal;
 
-export function openPlace(settings: EnvironmentSettings, clock: Clock, releases: Releases, faults: Faults): Place {
+const nobody: Witness = { effect: () => undefined, split: () => undefined };
+
+export function openPlace(
+  settings: EnvironmentSettings,
+  clock: Clock,
+  releases: Releases,
+  faults: Faults,
+  witness = nobody,
+): Place {
   const shifts: Shift[] = [];
   const served = new Map<string, { requests: number; failed: number }>();
   const lost: string[] = [];
-  const target = memoryTarget({ clock, environment: settings.environment, behaviour: behaviourBy(releases) });
+  const running = runningCopies();
+  const target = memoryTarget({
+    clock,
+    environment: settings.environment,
+    behaviour: behaviourBy(releases),
+    onEffect(effect) {
+      running.note(effect);
+      witness.effect(effect);
+    },
+  });
   const routed = settings.components.filter(({ route }) => route !== null).map(({ name }) => name);
-  const routers = new Map(routed.map((name) => [name, memoryRouter({ route: name, clock })]));
-  const runningNow = new Set<string>();
-  let effectsRead = 0;
+  const routers = new Map(
+    routed.map((route) => [route, memoryRouter({ route, clock, onSplit: (to, by) => witness.split(route, to, by) })]),
+  );
+  const liars = new Map([...routers].map(([name, router]) => [name, lying(router, faults)]));
   let everServed = false;
 
-  const countRunning = () => {
-    for (const { effect, component, revision, index } of target.effects.slice(effectsRead)) {
-      const key = `${component} ${revision} ${index}`;
-      if (effect === "spawned") runningNow.add(key);
-      if (effect === "stopped" || effect === "crashed") runningNow.delete(key);
-    }
-    effectsRead = target.effects.length;
-  };
-  const isRunning = (component: string, revision: RevisionId) =>
-    [...runningNow].some((key) => key.startsWith(`${component} ${revision} `));
-
-  const serveOne = (component: string, serving: Serving, chance: () => number) => {
-    const there = isRunning(component, serving.revision);
-    if (!there) lost.push(`${component}: ${serving.revision} is not running at ${clock.now()}`);
-    const version = versionOfRevision(serving.revision);
+  const outcomeOn = (component: string, chance: () => number) => (revision: RevisionId) => {
+    const there = running.any(component, revision);
+    const excused = faults.routerPretends || running.isKilled(component, revision);
+    if (!there && !excused) lost.push(`${component}: ${revision} is not running at ${clock.now()}`);
+    const version = versionOfRevision(revision);
     const failed = !there || chance() < errorRateOf(releases, version);
-    serving.end({ failed, durationMs: 20 });
     const counts = served.get(`${component} ${version}`) ?? { requests: 0, failed: 0 };
-    const failures = counts.failed + (failed ? 1 : 0);
-    served.set(`${component} ${version}`, { requests: counts.requests + 1, failed: failures });
-  };
-  const request = (component: string, router: MemoryRouter, chance: () => number) => {
-    const serving = router.begin();
-    if (serving) serveOne(component, serving, chance);
-    else if (everServed) lost.push(`${component}: no version at ${clock.now()}`);
-    everServed ||= serving !== undefined;
+    counts.requests++;
+    counts.failed += failed ? 1 : 0;
+    served.set(`${component} ${version}`, counts);
+    return { failed, durationMs: 20 };
   };
 
   return {
@@ -111,25 +113,60 @@ export function openPlace(settings: EnvironmentSettings, clock: Clock, releases:
     served,
     lost,
     faultyTarget: late(
-      failing(target, () => faults.targetDown, targetUnreachable),
-      () => faults.networkSlow,
+      throttled(
+        failing(twice<Target>(target, faults), faults, "targetDown", targetUnreachable),
+        faults,
+        "targetThrottles",
+        targetUnreachable,
+      ),
+      faults,
       clock,
     ),
     faultyRouters: new Map(
-      [...routers].map(([name, router]) => {
-        const noted = notingShifts(router, name, clock, shifts);
-        const faulty = failing(noted, () => faults.routerDown, routerUnreachable);
-        return [name, late(faulty, () => faults.networkSlow, clock)];
+      [...liars].map(([name, { seen }]) => {
+        const noted = twice(notingShifts(seen, name, clock, shifts), faults);
+        const faulty = failing(noted, faults, "routerDown", routerUnreachable);
+        return [name, late(throttled(faulty, faults, "routerThrottles", routerUnreachable), faults, clock)];
       }),
     ),
     serveOneSecond(requestsPerSecond, chance) {
-      countRunning();
       for (const [component, router] of routers) {
-        for (let n = 0; n < requestsPerSecond; n++) request(component, router, chance);
+        const outcome = outcomeOn(component, chance);
+        for (let n = 0; n < requestsPerSecond; n++) {
+          const met = router.serve(outcome) !== undefined;
+          if (!met && everServed) lost.push(`${component}: no version at ${clock.now()}`);
+          everServed ||= met;
+        }
       }
     },
     weights: async (component) => inWords((await routers.get(component)?.observe(never)) ?? []),
     running: async () => (await target.observe(never)).filter(({ state }) => state === "running").map(nameOf),
+    kill(component, revision, index) {
+      running.kill(component, revision);
+      target.crash(component, revision, index);
+    },
+    isKilled: running.isKilled,
+    comeToSenses() {
+      for (const { comeToSenses } of liars.values()) comeToSenses();
+    },
+  };
+}
+
+/** How many copies of a component's revision run, from the target's own log. */
+function runningCopies() {
+  const copies = new Map<string, number>();
+  const killed = new Set<string>();
+  const add = (key: string, n: number) => copies.set(key, (copies.get(key) ?? 0) + n);
+  return {
+    note({ effect, component, revision }: TargetEffect) {
+      const key = `${component} ${revision}`;
+      if (effect === "spawned") killed.delete(key);
+      if (effect === "spawned") add(key, 1);
+      if (effect === "stopped" || effect === "crashed") add(key, -1);
+    },
+    any: (component: string, revision: RevisionId) => (copies.get(`${component} ${revision}`) ?? 0) > 0,
+    kill: (component: string, revision: RevisionId) => void killed.add(`${component} ${revision}`),
+    isKilled: (component: string, revision: RevisionId) => killed.has(`${component} ${revision}`),
   };
 }
 
@@ -151,58 +188,15 @@ const behaviourBy =
     releases[spec.version]?.start ?? { kind: "ready", afterMs: 1_000 };
 
 /** A renewal of the same weights is no shift. */
-function notingShifts(router: MemoryRouter, component: string, clock: Clock, shifts: Shift[]): Router {
-  const shift: Router["shift"] = async (to, attempt, signal, options) => {
-    const before = inWords(await router.observe(signal)).join();
-    await router.shift(to, attempt, signal, options);
-    const weights = inWords(to);
-    if (before !== weights.join()) shifts.push({ atMs: clock.now(), component, weights, attempt: attempt.n });
-  };
-  return new Proxy<Router>(router, {
-    get(_target, key) {
-      if (key === "shift") return shift;
-      const member: unknown = Reflect.get(router, key, router);
-      return typeof member === "function" ? member.bind(router) : member;
-    },
+function notingShifts(router: Router, component: string, clock: Clock, shifts: Shift[]): Router {
+  return seenThrough(router, (call, name) => {
+    if (name !== "shift") return undefined;
+    return async (...given) => {
+      const [to, attempt, signal] = given as Parameters<Router["shift"]>;
+      const before = inWords(await router.observe(signal)).join();
+      await call(...given);
+      const weights = inWords(to);
+      if (before !== weights.join()) shifts.push({ atMs: clock.now(), component, weights, attempt: attempt.n });
+    };
   });
 }
-
-/** Longer than a lease: a successor may be at work when it arrives. */
-const lateByMs = 6_000;
-
-function late<T extends object>(part: T, slow: () => boolean, clock: Clock): T {
-  return new Proxy(part, {
-    get(target, key) {
-      const member: unknown = Reflect.get(target, key, target);
-      if (typeof member !== "function" || key === "instructions") return member;
-      return (...given: unknown[]) => {
-        const call = () => Reflect.apply(member, target, given) as unknown;
-        return slow() ? clock.sleep(lateByMs).then(call) : call();
-      };
-    },
-  });
-}
-
-/** Every method but the pure ones rejects while `down()`. */
-export function failing<T extends object>(part: T, down: () => boolean, error: () => Error): T {
-  return new Proxy(part, {
-    get(target, key) {
-      const member: unknown = Reflect.get(target, key, target);
-      if (typeof member !== "function" || key === "instructions") return member;
-      return (...given: unknown[]) =>
-        down() ? Promise.reject(error()) : (Reflect.apply(member, target, given) as unknown);
-    },
-  });
-}
-
-const unreachable = (code: "ROUTER_UNREACHABLE" | "TARGET_UNREACHABLE" | "LEDGER_UNREACHABLE", what: string) => () =>
-  new SluiceError({
-    code,
-    remedy: "operator",
-    at: "scenario",
-    message: `The ${what} does not answer.`,
-    hint: "Try again: sluice doctor",
-  });
-const routerUnreachable = unreachable("ROUTER_UNREACHABLE", "router");
-const targetUnreachable = unreachable("TARGET_UNREACHABLE", "target");
-export const ledgerUnreachable = unreachable("LEDGER_UNREACHABLE", "ledger");

@@ -1,12 +1,15 @@
 /** The processes of a scenario: each runs one deployment, can be killed at any touch of the journal, and be replaced. */
 import { applicationVersion, deploymentFlow, registerFlows } from "../../src/app/flows.ts";
+import type { Verdict } from "../../src/domain/verdict.ts";
 import type { SimulatedWorld } from "../../src/engine/simulated/world.ts";
 import { deliverNotifications } from "../../src/pipeline/outbox.ts";
 import type { Parts } from "../../src/pipeline/parts.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import { type FlowEngine, FlowLost } from "../../src/ports/flow.ts";
 import type { DeploymentRow } from "../../src/ports/ledger.ts";
+import type { Instance } from "../../src/ports/target.ts";
 import type { Fakes } from "./world-fakes.ts";
-import { type Act, noting, partsOf } from "./world-parts.ts";
+import { type Act, noting, type OnCall, partsOf } from "./world-parts.ts";
 
 export interface Process {
   readonly executorId: string;
@@ -17,11 +20,22 @@ export type Processes = ReturnType<typeof openProcesses>;
 
 export const journalVersion = applicationVersion;
 
-export function openProcesses(fakes: Fakes, simulated: SimulatedWorld) {
-  const { clock, ledger, shared } = fakes;
+export interface ProcessesOptions {
+  /** What the processes take for the time. */
+  readonly clock: Clock;
+  readonly onCall: OnCall | undefined;
+  readonly onAnswer: ((executorId: string, instance: Instance, verdict: Verdict) => void) | undefined;
+}
+
+export function openProcesses(fakes: Fakes, simulated: SimulatedWorld, options: ProcessesOptions) {
+  const { clock, onCall, onAnswer } = options;
+  const { ledger, shared } = fakes;
   const all: Process[] = [];
   const acts: Act[] = [];
   const endings = new Map<string, PromiseWithResolvers<void>>();
+  const over = new Set<string>();
+  const deployments = new Map<string, string>();
+  const notes = { clock: fakes.clock, acts, onCall };
   const watcher = simulated.engine("watcher");
 
   const ending = (deploymentId: string): PromiseWithResolvers<void> => {
@@ -35,11 +49,12 @@ export function openProcesses(fakes: Fakes, simulated: SimulatedWorld) {
     const executorId = `p${all.length + 1}`;
     const process: Process = { executorId, deploymentId };
     all.push(process);
-    const mortal = <T extends object>(part: T): T =>
-      simulated.mortal(executorId, noting(part, executorId, clock, acts));
+    deployments.set(executorId, deploymentId);
+    const mortal = <T extends object>(part: T): T => simulated.mortal(executorId, noting(part, executorId, notes));
     const wire = ({ environment: name }: DeploymentRow): Parts => {
       const { settings, place } = fakes.environment(name);
-      return partsOf(settings, place, shared, mortal);
+      const heard = onAnswer && ((...answer: [Instance, Verdict]) => onAnswer(executorId, ...answer));
+      return partsOf(settings, place, { ...shared, clock, ...(heard ? { onAnswer: heard } : {}) }, mortal);
     };
     const engine = simulated.engine(executorId);
     const executor = { id: executorId, host: "host-1", pid: all.length };
@@ -73,7 +88,7 @@ export function openProcesses(fakes: Fakes, simulated: SimulatedWorld) {
     if (row === undefined) return false;
     if (row.executor !== null) return row.executor.expired;
     // Nobody has begun yet: its first process may have died before it could.
-    return clock.now() - row.createdAtMs > 4_000 && !simulated.isAlive(newest(id).executorId);
+    return fakes.clock.now() - row.createdAtMs > 4_000 && !simulated.isAlive(newest(id).executorId);
   }
 
   return {
@@ -81,12 +96,16 @@ export function openProcesses(fakes: Fakes, simulated: SimulatedWorld) {
     acts: acts as readonly Act[],
     start,
     newest,
+    deploymentOf: (executorId: string): string | undefined => deployments.get(executorId),
     ended: (id: string): Promise<void> => ending(id).promise,
     /** One look around: what was left for longer than its lease is taken over, as the server's reaper does. */
     async supervise(): Promise<void> {
       for (const [id, { resolve }] of endings) {
-        if ((await watcher.state(id))?.kind === "finished") resolve();
-        else if (await isAbandoned(id)) start(id);
+        if (over.has(id)) continue;
+        if ((await watcher.state(id))?.kind === "finished") {
+          over.add(id);
+          resolve();
+        } else if (await isAbandoned(id)) start(id);
       }
     },
   };

@@ -30,7 +30,12 @@ export type Releases = Readonly<Record<string, ReleaseBehaviour>>;
 const treesFolder = "/srv/trees";
 export const treeAt = (commit: string): string => `/artifacts/${commit}/api`;
 
-export const commitOf = (text: string): string => createHash("sha1").update(text).digest("hex");
+const commits = new Map<string, string>();
+export function commitOf(text: string): string {
+  const sha = commits.get(text) ?? createHash("sha1").update(text).digest("hex");
+  commits.set(text, sha);
+  return sha;
+}
 /** Of what the builder makes of a release's component. */
 export const builtDigest = (tag: string, component: string): string => digestOf(`${commitOf(tag)} ${component}`);
 const digestOf = (text: string): string => `sha256:${createHash("sha256").update(text).digest("hex")}`;
@@ -113,7 +118,7 @@ const buildFailed = (version: string): SluiceError =>
   });
 
 /** By tree, as the migrator wants them: of an export, and of a build. A release brings all migrations up to its own. */
-export function migrationsByTree(releases: Releases): Readonly<Record<string, readonly PendingMigration[]>> {
+export function migrationsByTree(releases: Releases): Record<string, readonly PendingMigration[]> {
   let soFar: readonly PendingMigration[] = [];
   const entries = Object.entries(releases).flatMap(([tag, { migrations = [] }]) => {
     soFar = [...soFar, ...migrations];

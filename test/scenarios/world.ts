@@ -15,8 +15,8 @@ import { type RollbackRequest, rollbackTarget } from "../../src/pipeline/rollbac
 import { refFor, resolveRelease } from "../../src/pipeline/stages/validate-release.ts";
 import { type DeploymentRow, peopleTopic } from "../../src/ports/ledger.ts";
 import { type FakesOptions, openFakes } from "./world-fakes.ts";
-import { partsOf } from "./world-parts.ts";
-import { journalVersion, openProcesses, type Process } from "./world-processes.ts";
+import { type OnCall, partsOf } from "./world-parts.ts";
+import { journalVersion, openProcesses, type Process, type ProcessesOptions } from "./world-processes.ts";
 import { hour } from "./world-settings.ts";
 
 export interface WorldOptions extends FakesOptions, Pick<SimulatedWorldOptions, "onJournalCall" | "onSend"> {
@@ -25,6 +25,8 @@ export interface WorldOptions extends FakesOptions, Pick<SimulatedWorldOptions, 
   readonly seed?: number;
   /** Another process takes over whatever was left for longer than its lease. */
   readonly supervised?: boolean;
+  readonly onCall?: OnCall;
+  readonly onAnswer?: ProcessesOptions["onAnswer"];
 }
 
 export interface BeginOptions {
@@ -55,12 +57,19 @@ export function scenarioWorld(options: WorldOptions = {}) {
   const fakes = openFakes(options, clock);
   const { ledger, shared } = fakes;
   const { onJournalCall, onSend, requestsPerSecond = 100 } = options;
+  let aheadMs = 0;
+  // The ledger, the router and the target are other machines: their clocks do not jump with the orchestrator's.
+  const orchestratorClock = { ...clock, now: () => clock.now() + aheadMs };
   const simulated = simulatedWorld({
-    clock,
+    clock: orchestratorClock,
     ...(onJournalCall ? { onJournalCall } : {}),
     ...(onSend ? { onSend } : {}),
   });
-  const processes = openProcesses(fakes, simulated);
+  const processes = openProcesses(fakes, simulated, {
+    clock: orchestratorClock,
+    onCall: options.onCall,
+    onAnswer: options.onAnswer,
+  });
   const chance = mulberry32(options.seed ?? 1);
   let disposed = false;
 
@@ -175,10 +184,20 @@ export function scenarioWorld(options: WorldOptions = {}) {
     promote: (id: string): Promise<void> =>
       ledger.post(id, peopleTopic, { kind: "promote", by: "ada" }, `${id} promote ${clock.now()}`),
     /** A person has looked at a quarantined deployment and frees its lock. */
-    release: (id: string): Promise<void> => ledger.post(id, peopleTopic, { kind: "release", by: "ada" }, `${id} free`),
+    release: (id: string): Promise<void> =>
+      ledger.post(id, peopleTopic, { kind: "release", by: "ada" }, `${id} free ${clock.now()}`),
+    isAlive: (executorId: string): boolean => simulated.isAlive(executorId),
+    newest: processes.newest,
+    deploymentOf: processes.deploymentOf,
     /** kill -9 of the process that runs it. */
     crash: (id: string): void => simulated.crash(processes.newest(id).executorId),
     takeOver: (id: string): Process => processes.start(id),
+    /** SIGSTOP of the process that runs it; what is returned lets it go on. */
+    pause: (id: string): (() => void) => simulated.pause(processes.newest(id).executorId),
+    /** The clock of the machine that the processes run on is put forward, or with less than 0 back. */
+    putClockForward(ms: number): void {
+      aheadMs += ms;
+    },
     /** Until a line of the story says so. */
     untilTold: (id: string, words: string | RegExp): Promise<void> =>
       until(`"${words}" in the story`, () => toldIn(id, words)),

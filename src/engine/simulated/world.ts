@@ -29,6 +29,8 @@ export interface SimulatedWorld {
   /** kill -9: the process's calls of the journal, and of its mortal parts, never return. */
   crash(executorId: string): void;
   isAlive(executorId: string): boolean;
+  /** SIGSTOP: nothing comes back to the process until the returned function is called. */
+  pause(executorId: string): () => void;
   /** `part` as the process uses it: once the process is dead, nothing it calls happens or returns. */
   mortal<T extends object>(executorId: string, part: T): T;
   /** How often the journal has been touched. */
@@ -39,7 +41,7 @@ export function simulatedWorld(options: SimulatedWorldOptions = {}): SimulatedWo
   const clock = options.clock ?? virtualClock();
   const records = new Map<string, FlowRecord>();
   const names = new Set<string>();
-  const { kill, isAlive, unlessDead, mortal } = mortality();
+  const { kill, isAlive, unlessDead, whenAwake, pause, mortal } = mortality();
   let journalCalls = 0;
 
   const touch = <T>(executorId: string, what: string, effect: () => T): T | Promise<T> => {
@@ -64,13 +66,14 @@ export function simulatedWorld(options: SimulatedWorldOptions = {}): SimulatedWo
         send: post(records, clock, options.onSend ?? (() => [0])),
         async access(what, effect) {
           const result = await unlessDead(executorId, () => touch(executorId, what, effect));
-          // One turn later, as with any real journal; the process may have died meanwhile.
-          return unlessDead(executorId, () => result);
+          // One turn later, as with any real journal; the process may have died or been stopped meanwhile.
+          return whenAwake(executorId, () => result);
         },
       });
     },
     crash: kill,
     isAlive,
+    pause,
     mortal,
     get journalCalls() {
       return journalCalls;
