@@ -46,7 +46,8 @@ export interface BucketCounts {
   readonly durationSumMs: number;
   /**
    * How many of the requests that *arrived* in the interval the weights in force gave to this revision (a sum of fractions),
-   * whoever got them. Against it a revision that swallows requests shows.
+   * whoever got them; of a user who keeps a version, the request is due to that version. Against it a revision that swallows
+   * requests shows.
    */
   readonly expectedRequests: number;
   /** Pairs of index into `latencyEdgesMs` and count, only those with a count; index `latencyEdgesMs.length` is above the highest. */

@@ -129,7 +129,7 @@ export class LiveRoute {
     const revision = this.#serving[tester ? wished : this.#byWeight(key)];
     const upstream = revision === undefined ? undefined : nextUpstream(revision);
     if (revision === undefined || upstream === undefined) return undefined;
-    if (!tester) this.#expect();
+    if (!tester) this.#expect(key === undefined ? undefined : revision);
     return { revision, upstream, shard: shardOf(request, forwardedFor, key), tester, setCookie };
   }
 
@@ -137,10 +137,14 @@ export class LiveRoute {
     return key === undefined ? this.#order.next() : keptVersion(this.#split, key);
   }
 
-  /** Notes what the weights gave to whom, so that what arrives at a revision can be compared with it. */
-  #expect(): void {
+  /**
+   * Notes to whom a request is due, so that what a revision answers can be compared with it: to the one its user keeps, since
+   * busy users are no fault of a version, else to each by its weight.
+   */
+  #expect(kept: Revision | undefined): void {
     const nowMs = this.#nowMs();
-    for (let i = 0; i < this.#serving.length; i++) {
+    kept?.meter.expect(1, nowMs);
+    for (let i = 0; kept === undefined && i < this.#serving.length; i++) {
       const percent = this.#split[i]?.percent ?? 0;
       if (percent > 0) this.#serving[i]?.meter.expect(percent / 100, nowMs);
     }

@@ -3,6 +3,7 @@ import { createServer, request as httpRequest, type IncomingHttpHeaders } from "
 import { afterEach, expect, test } from "vitest";
 import type { Endpoint, Split } from "../../domain/traffic.ts";
 import { closeServer, freePort, listen, wallClock } from "../../testing/router-world.ts";
+import { closedBuckets } from "./closed-buckets.ts";
 import { drain } from "./drain.ts";
 import { LiveRoute } from "./live-route.ts";
 import { type Routing, sha256Of } from "./routing.ts";
@@ -150,6 +151,26 @@ test("R1 by a header users keep their version, and without it every request goes
   }
   expect(new Set(await visits({}))).toEqual(new Set(["stable", "candidate"]));
   expect((await get(place.port, { "x-user-id": "anna" })).headers["set-cookie"]).toEqual(["own=1"]);
+});
+
+test("O4 one busy user makes no version look as if it swallowed requests", async () => {
+  const place = await serving(50, { sticky: byCookie });
+  for (let visit = 0; visit < 12; visit++) await get(place.port, { cookie: "visitor=busy" });
+  const deadlineMs = wallClock.now() + 5000;
+  const fromIndex = Math.floor(place.route.sinceMs / 250);
+  const toIndex = Math.floor(wallClock.now() / 250) + 1;
+  while (wallClock.now() < toIndex * 250 && wallClock.now() < deadlineMs) await wallClock.sleep(10);
+
+  const { buckets } = closedBuckets(place.route, { bucketMs: 250, fromIndex, toIndex }, wallClock.now());
+
+  const totals = new Map<string, [number, number]>();
+  for (const { revisions } of buckets) {
+    for (const [id, { requests, expectedRequests }] of Object.entries(revisions)) {
+      const [served, due] = totals.get(id) ?? [0, 0];
+      totals.set(id, [served + requests, due + expectedRequests]);
+    }
+  }
+  expect([...totals.values()]).toEqual([[12, 12]]);
 });
 
 test("R1 a WebSocket keeps its user's version, and its handshake gives the cookie", async () => {
