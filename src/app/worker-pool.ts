@@ -8,11 +8,12 @@ import type { Attempt } from "../domain/attempt.ts";
 import { dbosFlowEngine } from "../engine/dbos/flow-engine.ts";
 import { deliverNotifications } from "../pipeline/outbox.ts";
 import type { Parts } from "../pipeline/parts.ts";
+import type { Clock } from "../ports/clock.ts";
 import { type FlowEngine, FlowLost, type FlowState } from "../ports/flow.ts";
 import type { DeploymentRow } from "../ports/ledger.ts";
 import { isAbandoned } from "./abandoned.ts";
 import { quarantineBroken } from "./broken-flow.ts";
-import { machineClock } from "./clock.ts";
+import { deploymentClock, forgetClock, machineClock } from "./clock.ts";
 import { leavesCrashLoop } from "./crash-loop.ts";
 import { deploymentFlow, type Executor, inputOf, registerFlows } from "./flows.ts";
 import { applicationVersion, begunByOtherVersion, isOtherVersions } from "./other-versions.ts";
@@ -58,16 +59,28 @@ export const thisExecutor = (): Executor => ({
 export function openPool({ state, stateFolder, environment }: PoolSurroundings): WorkerPool {
   const { ledger } = state;
   const executor = thisExecutor();
-  const engine = dbosFlowEngine({ url: state.url, executorId: executor.id, applicationVersion });
+  const clocks = new Map<string, Clock>();
+  const clockOf = (id: string): Clock => {
+    const clock = clocks.get(id) ?? deploymentClock(stateFolder, id);
+    clocks.set(id, clock);
+    return clock;
+  };
+  const nowOf = (id: string) => clockOf(id).now();
+  const engine = dbosFlowEngine({ url: state.url, executorId: executor.id, applicationVersion, nowOf });
   const partsOf = (row: DeploymentRow) =>
     wire(inputOf(row).settings, {
-      clock: machineClock,
+      clock: clockOf(row.id),
       ledger,
       projectFolder: inputOf(row).projectFolder,
       stateFolder,
       environment,
     });
   registerFlows(engine, { clock: machineClock, ledger, executor, wire: partsOf, reviveLedger: state.revive });
+  const letGo = async (id: string) => {
+    clocks.delete(id);
+    const row = await ledger.deployment(id).catch(() => undefined);
+    if (row?.state === "ended") forgetClock(stateFolder, id);
+  };
   const running = new Set<string>();
   let launched: Promise<void> | undefined;
   const ready = () => {
@@ -86,6 +99,7 @@ export function openPool({ state, stateFolder, environment }: PoolSurroundings):
         await runHere(id, here, charged);
       } finally {
         running.delete(id);
+        await letGo(id);
       }
     },
     close: () => engine.shutdown(),
@@ -134,9 +148,11 @@ async function takeCharge(
     throw refusedAsStale(thrown) ? runElsewhere(row) : thrown;
   });
   if (!(await leavesCrashLoop(ledger, row, attempt))) return false;
-  if (charged) await charged(attempt);
+  await (charged ?? nothingToTell)(attempt);
   return true;
 }
+
+const nothingToTell = async (): Promise<void> => undefined;
 
 const refusedAsStale = (thrown: unknown): boolean =>
   (thrown as { readonly failure?: { readonly code?: string } }).failure?.code === "STALE_ATTEMPT";

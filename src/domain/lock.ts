@@ -71,9 +71,12 @@ export function ruleOnOutcome<T extends string>(written: T | null, wanted: T): "
 /** Used until the first heartbeat says how long its lease is. */
 export const defaultLeaseMs = 3_000;
 
-/** Has the process in charge missed its lease? Both times by the ledger's clock. */
+/**
+ * Has the process in charge missed its lease? Both times by the ledger's clock. A heartbeat that lies ahead is from before that clock
+ * was set back: whoever lives renews it in a moment, and a dead one's lease must not last until the clock is there again.
+ */
 export const leaseExpired = (heartbeatAtMs: number, leaseMs: number, nowMs: number): boolean =>
-  nowMs - heartbeatAtMs > leaseMs;
+  Math.abs(nowMs - heartbeatAtMs) > leaseMs;
 
 /** The first of `id`, `id-2`, `id-3` … that is not taken. */
 export function firstFreeId(id: string, isTaken: (candidate: string) => boolean): string {

@@ -21,12 +21,14 @@ import { makeQueue, takeOver } from "./take-over.ts";
 export interface DbosFlowEngineOptions extends JournalOptions {
   /** Names the sequence of steps of the flows; a flow goes on only under the version it was started with. */
   readonly applicationVersion: string;
+  /** The time by which a flow goes, in milliseconds since the epoch; the machine's clock where it is not given. */
+  readonly nowOf?: (flowId: string) => number;
 }
 
 type RegisteredFlow = (input: Json) => Promise<Json>;
 
 export function dbosFlowEngine(options: DbosFlowEngineOptions): FlowEngine {
-  const { executorId, applicationVersion: version } = options;
+  const { executorId, applicationVersion: version, nowOf = () => Date.now() } = options;
   const queueName = `sluice-${executorId}`;
   const bodies = new Map<string, FlowBody>();
   const registered = new Map<string, RegisteredFlow>();
@@ -41,10 +43,7 @@ export function dbosFlowEngine(options: DbosFlowEngineOptions): FlowEngine {
       for (const [name, body] of bodies) {
         registered.set(
           name,
-          DBOS.registerWorkflow(
-            runner(body, journal, runs, () => closing),
-            { name },
-          ),
+          DBOS.registerWorkflow(runner(body, { journal, runs, nowOf, closing: () => closing }), { name }),
         );
       }
       await launchDbos(options, journal, queueName);
@@ -80,14 +79,25 @@ export function dbosFlowEngine(options: DbosFlowEngineOptions): FlowEngine {
   };
 }
 
+interface RunnerParts {
+  readonly journal: JournalConnection;
+  readonly runs: RunsHere;
+  readonly nowOf: (flowId: string) => number;
+  readonly closing: () => boolean;
+}
+
 /**
  * The function that DBOS runs. A run that was lost never returns to DBOS, which would record its end: it has nothing to
  * record, and nobody to tell.
  */
-function runner(body: FlowBody, journal: JournalConnection, runs: RunsHere, closing: () => boolean): RegisteredFlow {
+function runner(body: FlowBody, { journal, runs, nowOf, closing }: RunnerParts): RegisteredFlow {
   return async (input) => {
     const id = DBOS.workflowID as string;
-    const flow = journalledFlow(id, () => journal.owns(id));
+    const flow = journalledFlow(
+      id,
+      () => journal.owns(id),
+      () => nowOf(id),
+    );
     const end = runs.begin(flow);
     const returned = await Promise.allSettled([body(flow, input)]).then(([result]) => result);
     if (flow.lost) {

@@ -19,8 +19,9 @@ export interface JournalledFlow extends Flow {
 
 /**
  * @param owns does the journal still name this process as the one that runs the flow?
+ * @param nowMs the time by which this flow goes.
  */
-export function journalledFlow(id: string, owns: () => Promise<boolean>): JournalledFlow {
+export function journalledFlow(id: string, owns: () => Promise<boolean>, nowMs: () => number): JournalledFlow {
   let lost: FlowLost | undefined;
 
   const journal = async <T>(call: () => Promise<T>): Promise<T> => {
@@ -60,7 +61,8 @@ export function journalledFlow(id: string, owns: () => Promise<boolean>): Journa
       const received = await journal(() => DBOS.recv<Message>(topic, options));
       return received?.message;
     },
-    now: () => journal(() => DBOS.now()),
+    // Under the name of DBOS's own step, which journals of earlier runs have: that one reads the machine's clock, which is set.
+    now: () => journal(() => DBOS.runStep(async () => nowMs(), { name: "DBOS.now" })),
     publish: (key, value) => journal(() => DBOS.setEvent(key, value)),
   };
 }

@@ -26,7 +26,7 @@ const columns = `id, project, environment, kind, version, commit, started_by as 
   state, outcome, ended_at_ms as "endedAtMs", attempt, input, application_version as "applicationVersion",
   cancel as "cancelRequested", superseded, steering,
   case when executor is null then null else executor || jsonb_build_object('heartbeatAtMs', heartbeat_at_ms,
-    'expired', $schema.now_ms() - heartbeat_at_ms > lease_ms) end as executor`;
+    'expired', abs($schema.now_ms() - heartbeat_at_ms) > lease_ms) end as executor`;
 
 export function postgresDeployments(db: LedgerDatabase): DeploymentsPart {
   return {

@@ -111,7 +111,7 @@ async function joinQueue(tx: Queries, environment: string, id: string): Promise<
   return tx.rows<InQueue>(
     `select id as "deploymentId", kind from $schema.deployments
      where environment = $1 and outcome is null and superseded is null and queued_at_ms is not null
-       and (id = $2 or (executor is not null and $schema.now_ms() - heartbeat_at_ms <= lease_ms))
+       and (id = $2 or (executor is not null and abs($schema.now_ms() - heartbeat_at_ms) <= lease_ms))
      order by queued_at_ms, ordinal`,
     [environment, id],
   );
