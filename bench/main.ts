@@ -13,6 +13,8 @@ const benches: Readonly<Record<string, string>> = {
   deploy: "a deployment whose waits are zero, as a whole process",
   pipeline: "what the pipeline itself costs: on the real engine with waits zero, and in virtual time",
   "verdict-bucket": "what one bucket of one metric costs the verdict",
+  "verdict-simulated":
+    "false rollbacks, detection and whole rollouts on seeded traffic, beside the rules of other tools",
 };
 
 const fileOf = (bench: string): string => join(import.meta.dirname, `${bench}.ts`);
