@@ -5,7 +5,6 @@
  */
 import { failureOf } from "../domain/errors.ts";
 import type { FlowEngine } from "../ports/flow.ts";
-import { deliverNotifications } from "./outbox.ts";
 import type { Run } from "./run.ts";
 
 /** @param reviveLedger called at a heartbeat that the ledger did not answer. */
@@ -28,7 +27,7 @@ export function attend(
     again(() => beat(run, reviveLedger)),
     again(() => deliverMessages(run, engine)),
     again(renewal(run, stopped.signal)),
-    again(() => deliverNotifications({ ...run.parts, ledger: run.ledgerAtOnce }, run.row.id, stopped.signal)),
+    again(() => run.outbox.deliver(stopped.signal)),
   ]);
   return {
     async stop() {

@@ -1,9 +1,29 @@
-/** N3: notifications leave from the outbox, at least once, with an idempotency key; a channel that is down delays nothing. */
+/**
+ * N3: notifications leave from the outbox, at least once, with an idempotency key; a channel that is down delays nothing, but for
+ * one try before a deployment ends (settle.ts).
+ */
 import { failureOf } from "../domain/errors.ts";
 import type { Parts } from "./parts.ts";
 
 const firstRetryMs = 1_000;
 const longestRetryMs = 5 * 60_000;
+
+export interface Outbox {
+  /** Tries what is due. */
+  deliver(signal: AbortSignal): Promise<void>;
+}
+
+/** One try at a time: two side by side would tell everything twice. */
+export function outboxOf(parts: Pick<Parts, "ledger" | "notifiers">, deploymentId: string): Outbox {
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    deliver(signal) {
+      const next = last.then(() => deliverNotifications(parts, deploymentId, signal));
+      last = next.catch(() => undefined);
+      return next;
+    },
+  };
+}
 
 export async function deliverNotifications(
   parts: Pick<Parts, "ledger" | "notifiers">,

@@ -11,6 +11,7 @@ import { superseded } from "../domain/supersede.ts";
 import { type Flow, FlowLost } from "../ports/flow.ts";
 import type { DeploymentRow, Ledger } from "../ports/ledger.ts";
 import { Charge } from "./charge.ts";
+import { type Outbox, outboxOf } from "./outbox.ts";
 import type { Parts } from "./parts.ts";
 import { type Log, openLog } from "./run-log.ts";
 import type { Notify, Stage, StageContext, Touches } from "./stage.ts";
@@ -31,6 +32,7 @@ export class Run {
   readonly row: DeploymentRow;
   readonly charge: Charge;
   readonly traffic: Traffic;
+  readonly outbox: Outbox;
   readonly #telling: Telling;
   readonly #log: Log;
   readonly #started: Started[] = [];
@@ -44,6 +46,7 @@ export class Run {
     this.charge = new Charge(row.id, attempt);
     this.parts = { ...parts, ledger: steadyLedger(parts.ledger, parts.clock, this.charge.lost) };
     this.ledgerAtOnce = parts.ledger;
+    this.outbox = outboxOf(parts, row.id);
     this.traffic = openTraffic(parts.routers, parts.settings.rollout.unattendedMs);
     this.#telling = openTelling(this.parts, row, this.charge);
     this.#log = openLog(this.parts, row.id, (title) => this.context("log").progress(title, {}, "warn"));

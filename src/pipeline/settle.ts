@@ -153,6 +153,22 @@ async function announce(
   });
 }
 
+/** A channel that hangs may keep the end waiting for so long. */
+const lastNewsMs = 2_000;
+
+/**
+ * A process that dies before the end is replaced, and its successor tells what was not told. Nobody takes over what has ended: so
+ * the last news is tried before. Not journalled, since a successor must try again.
+ */
+async function tryLastNews({ outbox, parts, lostSignal }: Run): Promise<void> {
+  const over = new AbortController();
+  const stop = AbortSignal.any([over.signal, lostSignal]);
+  const patience = parts.clock.sleep(lastNewsMs, stop).catch(() => undefined);
+  // That it failed shows in what stays undelivered; the worker goes on trying for a moment after the end.
+  await Promise.race([outbox.deliver(stop).catch(() => undefined), patience]);
+  over.abort();
+}
+
 /** The outcome latches, the lock goes last; a quarantined deployment keeps it and waits for a person. */
 async function close(run: Run, outcome: Outcome): Promise<void> {
   const { ledger, settings } = run.parts;
@@ -161,6 +177,7 @@ async function close(run: Run, outcome: Outcome): Promise<void> {
     ...factsInStory(run.row),
     outcome: endedBy,
   });
+  await tryLastNews(run);
   await run.record("finish", async (ctx) => {
     await leaveCheckpoints(run, ctx);
     await ledger.finish(run.row.id, endedBy, run.attempt);
