@@ -16,7 +16,7 @@ export const isDead = ({ executor }: Attended): boolean =>
   executor !== null && executor.host === hostname() && !isAlive(executor.pid);
 
 /** One that has ended and waits to be reaped, as in containers whose first process reaps nobody, still takes signals. */
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return !isZombie(pid);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { memoryLedger } from "../engine/ledger/memory-ledger.ts";
 import { peopleTopic } from "../ports/ledger.ts";
+import { acquired } from "../testing/ledger-desk.ts";
 import { finishing } from "./broken-flow.ts";
 import { leavesCrashLoop } from "./crash-loop.ts";
 
@@ -19,8 +20,8 @@ async function quarantined(key: string) {
     input: {},
     applicationVersion: "1",
   });
-  const attempt = await ledger.beginAttempt(id, executor);
-  await ledger.acquireLock("production", attempt, "ada");
+  const locked = await ledger.acquireLock("production", await ledger.beginAttempt(id, executor), "ada");
+  const attempt = acquired(locked);
   const row = async () => (await ledger.deployment(id)) as NonNullable<Awaited<ReturnType<typeof ledger.deployment>>>;
   await ledger.append(finishing(await row(), key, "left", {}), attempt);
   await ledger.setState(id, "quarantined", attempt);

@@ -21,10 +21,12 @@ const host = "elsewhere";
 let folder: string;
 let nowMs: number;
 let ledger: Ledger;
+let workerDied: boolean;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "sluice-reaper-"));
   nowMs = startMs;
+  workerDied = false;
   ledger = memoryLedger({ now: () => nowMs, id: "ledger" });
   writeFileSync(
     join(folder, "sluice.yaml"),
@@ -86,6 +88,7 @@ function reaper(name = "standby", environment: Readonly<Record<string, string>> 
     ledger,
     host,
     projectFolder: folder,
+    neverBegins: () => workerDied,
     isHere: () => false,
     tell: (text) => told.push(text),
     pool: async () => ({
@@ -155,11 +158,22 @@ test("L2 of many reapers that find the same deployment at once exactly one runs 
   expect(reapers.flatMap(({ told }) => told)).toHaveLength(1);
 });
 
-test("L2 one that was asked for and never begun is begun after its worker's moment, on the machine that was asked", async () => {
+test("L2 one whose worker died before it had begun is begun at once", async () => {
   const id = await deployment({ runBy: null });
   const { look, ran } = reaper();
 
-  nowMs += 3_900;
+  expect(await look()).toEqual({ watched: 1, taken: 0 });
+  workerDied = true;
+  expect(await look()).toEqual({ watched: 1, taken: 1 });
+
+  expect(ran).toEqual([id]);
+});
+
+test("L2 one that nobody is known to run is begun after a while, on the machine that was asked", async () => {
+  const id = await deployment({ runBy: null });
+  const { look, ran } = reaper();
+
+  nowMs += 14_900;
   expect(await look()).toEqual({ watched: 1, taken: 0 });
   nowMs += 200;
   expect(await look()).toEqual({ watched: 1, taken: 1 });

@@ -25,6 +25,8 @@ export interface ReaperOptions {
   readonly projectFolder: string;
   /** Made when the first deployment is taken over. */
   readonly pool: () => Promise<Pick<WorkerPool, "executor" | "partsOf" | "ready" | "run">>;
+  /** Its worker was started and has died before it had begun. */
+  readonly neverBegins: (deploymentId: string) => boolean;
   /** Runs in this process. */
   readonly isHere: (deploymentId: string) => boolean;
   readonly tell: (text: string, deploymentId: string) => void;
@@ -36,8 +38,8 @@ export interface Looked {
   readonly taken: number;
 }
 
-/** Its worker starts beside the command that asked for it; one that has not begun by then never will. */
-const startUpMs = 4_000;
+/** Nobody knows of a worker of its own, e.g. since a job in CI was to run it: one that has not begun by then never will. */
+const startUpMs = 15_000;
 /** At once; each holds a connection of the ledger now and then. */
 const lanes = 4;
 
@@ -63,7 +65,9 @@ export function openReaper(options: ReaperOptions): { look(): Promise<Looked> } 
       const nowMs = ours.length > 0 ? await ledger.now() : 0;
       const abandoned = ours.filter((row) => !options.isHere(row.id) && isAbandoned(row));
       const due = abandoned.filter((row) =>
-        row.executor === null ? nowMs - row.createdAtMs > startUpMs : isDead(row) || isSilent(row),
+        row.executor === null
+          ? options.neverBegins(row.id) || nowMs - row.createdAtMs > startUpMs
+          : isDead(row) || isSilent(row),
       );
       silent = new Map(abandoned.map(({ id, executor }) => [id, executor?.heartbeatAtMs ?? 0]));
       const taken = await inLanes(due, (row) => reap(row, nowMs, { ...options, tellOnce }));

@@ -6,9 +6,10 @@ import { existsSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { withFileLock } from "../adapters/file-lock.ts";
 import { SluiceError } from "../domain/errors.ts";
+import { isAlive } from "./abandoned.ts";
 import { machineClock } from "./clock.ts";
 import { openReaper } from "./reaper.ts";
-import { standbyLock, startStandby, type WorkerPlace } from "./start-worker.ts";
+import { standbyLock, startedWorker, startStandby, type WorkerPlace } from "./start-worker.ts";
 import { openState, type State } from "./state.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
@@ -77,6 +78,10 @@ function openStanding(
     ledger: state.ledger,
     host: hostname(),
     projectFolder,
+    neverBegins(id) {
+      const pid = startedWorker(stateFolder, id);
+      return pid !== undefined && !isAlive(pid);
+    },
     isHere: (id) => pool?.running.has(id) ?? false,
     tell,
     pool: async () => {

@@ -1,6 +1,6 @@
 /** Starts processes of our own that outlive the terminal that asked for them: a deployment's worker, and the standby behind it. */
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { lockHolder } from "../adapters/file-lock.ts";
@@ -22,10 +22,23 @@ export interface WorkerPlace {
  */
 export function startWorker(deploymentId: string, place: WorkerPlace): number {
   const pid = startApart(["worker", deploymentId], deploymentId, place);
+  writeFileSync(pidFile(place.stateFolder, deploymentId), `${pid}\n`);
   // The deployment runs without one as well; then it takes a person to notice that its worker died.
   startStandby(place).catch(() => undefined);
   return pid;
 }
+
+/** Until it has begun, the ledger does not know of it. Undefined where none was started on this machine. */
+export function startedWorker(stateFolder: string, deploymentId: string): number | undefined {
+  try {
+    return Number(readFileSync(pidFile(stateFolder, deploymentId), "utf8")) || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const pidFile = (stateFolder: string, deploymentId: string): string =>
+  join(stateFolder, "workers", `${deploymentId}.pid`);
 
 /** One per state folder is enough. SLUICE_STANDBY=off: none. */
 export async function startStandby(place: WorkerPlace): Promise<void> {

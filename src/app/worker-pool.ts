@@ -44,6 +44,8 @@ export interface PoolSurroundings {
   /** Absolute. */
   readonly stateFolder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Instead of the parts that a row's settings name. */
+  readonly partsFor?: (row: DeploymentRow, clock: Clock) => Parts;
 }
 
 /** How long a process stays for notifications that could not be delivered; they are kept and shown, whatever happens. */
@@ -56,7 +58,8 @@ export const thisExecutor = (): Executor => ({
 });
 
 /** One at a time per process: the engine is a singleton of it. */
-export function openPool({ state, stateFolder, environment }: PoolSurroundings): WorkerPool {
+export function openPool(around: PoolSurroundings): WorkerPool {
+  const { state, stateFolder, environment, partsFor } = around;
   const { ledger } = state;
   const executor = thisExecutor();
   const clocks = new Map<string, Clock>();
@@ -67,14 +70,15 @@ export function openPool({ state, stateFolder, environment }: PoolSurroundings):
   };
   const nowOf = (id: string) => clockOf(id).now();
   const engine = dbosFlowEngine({ url: state.url, executorId: executor.id, applicationVersion, nowOf });
-  const partsOf = (row: DeploymentRow) =>
+  const wired = (row: DeploymentRow, clock: Clock) =>
     wire(inputOf(row).settings, {
-      clock: clockOf(row.id),
+      clock,
       ledger,
       projectFolder: inputOf(row).projectFolder,
       stateFolder,
       environment,
     });
+  const partsOf = (row: DeploymentRow) => (partsFor ?? wired)(row, clockOf(row.id));
   registerFlows(engine, { clock: machineClock, ledger, executor, wire: partsOf, reviveLedger: state.revive });
   const letGo = async (id: string) => {
     clocks.delete(id);

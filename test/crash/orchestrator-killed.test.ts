@@ -1,6 +1,7 @@
 /**
  * Z1 against the real thing: the process that runs a deployment is killed, suspended, loses its database or its router, at
- * moments nobody chose. `sluice resume` ends the deployment as if nothing had happened, and nothing was done twice.
+ * moments nobody chose. Whoever goes on, its standby, a follower or `sluice resume`, ends the deployment as if nothing had
+ * happened, and nothing was done twice.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -69,7 +70,7 @@ describe("the worker is killed", () => {
   console.log(`moments of kill -9 from SLUICE_CRASH_SEED=${seed}`);
 
   test.for(Array.from({ length: rounds }, (_, round) => round))(
-    "Z1 kill -9 at a random moment, round %i: resume ends it the same",
+    "Z1 kill -9 at a random moment, round %i: it ends the same, whoever was quicker, resume or the standby",
     { timeout: 40_000 },
     async (round) => {
       const afterMs = Math.floor(random() * tookMs);
@@ -97,14 +98,12 @@ describe("the worker is killed", () => {
     timeout: 60_000,
   }, async () => {
     const round = rounds + 1;
-    const deployed = await deployDetached(project, good(round));
-    const { id } = deployed;
-    let { worker } = deployed;
+    const { id, worker } = await deployDetached(project, good(round));
     for (const afterMs of [300, 500, 700].map((ms) => Math.floor(ms + random() * 600))) {
       await pause(afterMs);
-      signal(worker.pid, "SIGKILL");
+      const runner = (await ledgerFacts(project, id)).row.executor;
+      signal(runner?.pid ?? worker.pid, "SIGKILL");
       await project.sluice("resume", id, "--detach");
-      worker = (await project.processes()).find(({ kind }) => kind === "worker") ?? worker;
     }
 
     const resumed = await project.sluice("resume", id, "--wait");
@@ -212,7 +211,8 @@ describe("the worker is suspended, not dead", () => {
     const ran = await following.ended;
 
     expect(ran.exitCode, told(ran)).toBe(0);
-    expect(ran.stderr).toContain("another one takes over");
+    // Where the standby was quicker, the story says so.
+    expect(ran.stderr).toMatch(/another one takes over|the standby \(pid \d+\) goes on/);
     expect(ran.tookMs, "within seconds").toBeLessThan(15_000);
   });
 

@@ -90,7 +90,7 @@ test("P3 a rejection ends it with 3, and nothing was touched", { timeout: 30_000
   expect(late.exitCode, told(late)).toBe(3);
 });
 
-test("P4 a waiting deployment survives its worker; resume ends with the final exit code", {
+test("P4 a waiting deployment survives its worker; whoever goes on, resume ends with the final exit code", {
   timeout: 40_000,
 }, async () => {
   const id = await waiting("v1.2.0");
