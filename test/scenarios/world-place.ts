@@ -93,17 +93,30 @@ export function openPlace(
   const liars = new Map([...routers].map(([name, router]) => [name, lying(router, faults)]));
   let everServed = false;
 
-  const outcomeOn = (component: string, chance: () => number) => (revision: RevisionId) => {
-    const there = running.any(component, revision);
-    const excused = faults.routerPretends || running.isKilled(component, revision);
-    if (!there && !excused) lost.push(`${component}: ${revision} is not running at ${clock.now()}`);
-    const version = versionOfRevision(revision);
-    const failed = !there || chance() < errorRateOf(releases, version);
-    const counts = served.get(`${component} ${version}`) ?? { requests: 0, failed: 0 };
-    counts.requests++;
-    counts.failed += failed ? 1 : 0;
-    served.set(`${component} ${version}`, counts);
-    return { failed, durationMs: 20 };
+  /** How requests to a component go in this second; looked up once for each revision. */
+  const outcomeOn = (component: string, chance: () => number) => {
+    const answers = new Map<RevisionId, () => { failed: boolean; durationMs: number }>();
+    const answersOf = (revision: RevisionId) => {
+      const there = running.any(component, revision);
+      const excused = there || faults.routerPretends || running.isKilled(component, revision);
+      const version = versionOfRevision(revision);
+      const rate = there ? errorRateOf(releases, version) : 1;
+      const durationMs = releases[version]?.answersInMs ?? 20;
+      const counts = served.get(`${component} ${version}`) ?? { requests: 0, failed: 0 };
+      served.set(`${component} ${version}`, counts);
+      return () => {
+        if (!excused) lost.push(`${component}: ${revision} is not running at ${clock.now()}`);
+        const failed = chance() < rate;
+        counts.requests++;
+        counts.failed += failed ? 1 : 0;
+        return { failed, durationMs };
+      };
+    };
+    return (revision: RevisionId) => {
+      const answer = answers.get(revision) ?? answersOf(revision);
+      answers.set(revision, answer);
+      return answer();
+    };
   };
 
   return {

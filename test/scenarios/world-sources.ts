@@ -12,6 +12,8 @@ import type { Behaviour } from "../../src/testing/memory-target.ts";
 export interface ReleaseBehaviour {
   /** Share of its requests that fail, 0 to 1; may change over time. */
   readonly errorRate?: number | (() => number);
+  /** How long its answers take, milliseconds; 20 by default. */
+  readonly answersInMs?: number;
   /** How its instances come up; ready after 1 s by default. */
   readonly start?: Behaviour;
   /** What its health endpoint answers. */
