@@ -1,0 +1,205 @@
+/** Z2 R1: the sequential test in whole deployments: what it catches, after how much, and what it never takes for a pass. */
+import { expect, test } from "vitest";
+import { inServingWorld } from "./in-world.ts";
+import type { Ended, World, WorldOptions } from "./world.ts";
+import { minute, type SettingsChange, scenarioSettings, second, verdictOff } from "./world-settings.ts";
+import type { ReleaseBehaviour } from "./world-sources.ts";
+
+const { rollout } = scenarioSettings("production");
+
+const decides: SettingsChange["rollout"] = {
+  steps: [
+    { percent: 5, bakeMs: 5 * minute },
+    { percent: 50, bakeMs: minute },
+    { percent: 100, bakeMs: minute },
+  ],
+  controlPercent: 5,
+  limits: { ...rollout.limits, errorRate: null, errorRateRise: null },
+  verdict: { ...verdictOff, mode: "decides", dispersionWithoutHistory: 1.5, rehearsal: true },
+};
+
+/** A stable version with one failure in 200 requests has served for ten minutes. */
+async function longServing(candidate: ReleaseBehaviour, more: WorldOptions = {}): Promise<World> {
+  const { settings, ...others } = more;
+  const world = await inServingWorld({
+    releases: { "v1.0.0": { errorRate: 0.005 }, "v1.1.0": { errorRate: 0.005, ...candidate } },
+    ...others,
+    settings: { observation: { limits: rollout.limits }, ...settings, rollout: { ...decides, ...settings?.rollout } },
+  });
+  await world.clock.sleep(11 * minute);
+  return world;
+}
+
+const codeOf = ({ outcome, failure }: Ended) => ({ outcome, code: failure?.code ?? null });
+const worse = { outcome: "rolled-back", code: "CANDIDATE_WORSE" };
+
+/** Of both components together. */
+function metCandidate(world: World): number {
+  const { served } = world.at();
+  return ["api", "web"].reduce((sum, name) => sum + (served.get(`${name} v1.1.0`)?.requests ?? 0), 0);
+}
+
+const weightsOf = (world: World) =>
+  world
+    .at()
+    .shifts.filter(({ component }) => component === "web")
+    .map(({ weights }) => weights.join());
+
+test("Z2 a release of which every request fails is back after tens of requests, whatever its health checks say", async () => {
+  const world = await longServing({ errorRate: 1 });
+
+  const ended = await world.deploy("v1.1.0");
+
+  expect(codeOf(ended)).toEqual(worse);
+  expect(ended.failure?.message).toMatch(/^v1\.1\.0 at 5 %: errors: .*evidence .* threshold/);
+  // Two routes at 100 requests a second each, 5 %: one bucket and its grace.
+  expect(metCandidate(world)).toBeLessThan(150);
+  expect(await world.at().weights("web")).toEqual(["v1.0.0 100 %"]);
+});
+
+test("Z2 a release with five times the failures of the stable version is caught at 5 %, without any fixed line", async () => {
+  const world = await longServing({ errorRate: 0.05 });
+
+  const ended = await world.deploy("v1.1.0");
+
+  expect(codeOf(ended)).toEqual(worse);
+  expect(weightsOf(world).slice(1)).toEqual(["v1.0.0 95 %,v1.1.0 5 %", "v1.0.0 100 %"]);
+});
+
+test("Z2 a release that answers at half the speed is caught, though not one request fails", async () => {
+  const world = await longServing({ answersInMs: 40 });
+
+  const ended = await world.deploy("v1.1.0");
+
+  expect(codeOf(ended)).toEqual(worse);
+  expect(ended.failure?.message).toContain("latency");
+});
+
+test("R1 Z2 a good release passes, and at 100 % a control stays on the stable version until the bake ends", async () => {
+  const world = await longServing({});
+
+  const ended = await world.deploy("v1.1.0");
+
+  expect(codeOf(ended)).toEqual({ outcome: "succeeded", code: null });
+  expect(weightsOf(world).slice(1)).toEqual([
+    "v1.0.0 95 %,v1.1.0 5 %",
+    "v1.0.0 50 %,v1.1.0 50 %",
+    "v1.0.0 5 %,v1.1.0 95 %",
+    "v1.1.0 100 %",
+  ]);
+  expect(world.at().lost).toEqual([]);
+});
+
+test("Z1 Z2 killed in the middle of the test, it goes on with the same evidence, each bucket applied once", async () => {
+  const undisturbed = await longServing({ errorRate: 0.02 }, { seed: 7 });
+  const killed = await longServing({ errorRate: 0.02 }, { seed: 7, supervised: true });
+  const whole = await undisturbed.deploy("v1.1.0");
+  const id = await killed.begin("v1.1.0");
+  await killed.untilTold(id, /^5 % on/);
+  for (let n = 0; n < 3; n++) {
+    await killed.clock.sleep(17 * second);
+    if ((await killed.ledger.deployment(id))?.outcome === null) killed.crash(id);
+  }
+
+  const resumed = await killed.ended(id);
+
+  expect(codeOf(resumed)).toEqual(codeOf(whole));
+  const series = await killed.ledger.evidenceBuckets(id);
+  const keys = series.map(({ metric, index }) => `${metric} ${index}`);
+  expect(new Set(keys).size).toBe(keys.length);
+  const indexes = [...new Set(series.map(({ index }) => index))];
+  expect(indexes).toEqual(Array.from({ length: indexes.length }, (_, n) => (indexes[0] ?? 0) + n));
+  expect((await killed.ledger.evidence(id))?.nextIndex).toBe((indexes.at(-1) ?? 0) + 1);
+});
+
+test("Z2 a router that tells nothing is unknown: the weight stays, and at the limit it goes back as undecided", async () => {
+  const world = await longServing({});
+  const id = await world.begin("v1.1.0");
+  await world.untilTold(id, /^5 % on/);
+  for (const router of world.at().routers.values()) {
+    router.buckets = () => Promise.reject(new Error("its counters cannot be read"));
+  }
+
+  const ended = await world.ended(id);
+
+  expect(codeOf(ended)).toEqual({ outcome: "undecided", code: "ROLLOUT_UNDECIDED" });
+  expect(ended.failure?.message).toContain("its counters cannot be read");
+  expect(weightsOf(world).at(-1)).toBe("v1.0.0 100 %");
+});
+
+test("R1 a metric that only advises is told and decides nothing", async () => {
+  const advisory = { ...verdictOff, mode: "advisory" as const };
+  const world = await longServing({ errorRate: 0.4 }, { settings: { rollout: { ...decides, verdict: advisory } } });
+
+  const ended = await world.deploy("v1.1.0");
+
+  expect(ended.events.some(({ title, tone }) => tone === "bad" && /evidence .* threshold/.test(title))).toBe(true);
+  // What decides then are the fixed lines, which nobody switched on: those of the sources.
+  expect(codeOf(ended)).toEqual({ outcome: "rolled-back", code: "HEALTH_FAILED" });
+});
+
+test("R1 a step that is promoted by hand waits for a person beyond its bake, and goes back when nobody comes", async () => {
+  const steps = [
+    { percent: 5, bakeMs: minute, promote: "by-hand" as const },
+    { percent: 100, bakeMs: minute },
+  ];
+  const world = await longServing({}, { settings: { rollout: { ...decides, steps, promoteWithinMs: 20 * minute } } });
+  const id = await world.begin("v1.1.0");
+  await world.untilTold(id, /waits for a person/);
+  const at5 = await world.at().weights("web");
+  await world.ledger.steer(id, { kind: "promote", by: "bob", reason: "looks fine" });
+  const ended = await world.ended(id);
+  const forgotten = await world.deploy("v1.0.0");
+
+  expect(at5).toEqual(["v1.0.0 95 %", "v1.1.0 5 %"]);
+  expect(ended.outcome).toBe("succeeded");
+  expect(ended.record.rollout).toMatchObject([{ percent: 5, promotedBy: "bob" }, { percent: 100 }]);
+  expect(codeOf(forgotten)).toEqual({ outcome: "undecided", code: "ROLLOUT_UNDECIDED" });
+  expect(forgotten.failure?.message).toContain("nobody promoted it");
+});
+
+test("R1 a pause keeps the weight for as long as it lasts, and evidence against the candidate still brings it back", async () => {
+  let rate = 0.005;
+  const world = await longServing({ errorRate: () => rate });
+  const id = await world.begin("v1.1.0");
+  await world.untilTold(id, /^5 % on/);
+  await world.ledger.steer(id, { kind: "pause", by: "ada", reason: "lunch" });
+  await world.clock.sleep(20 * minute);
+  const still = await world.at().weights("web");
+  rate = 0.3;
+
+  const ended = await world.ended(id);
+
+  expect(still).toEqual(["v1.0.0 95 %", "v1.1.0 5 %"]);
+  expect(ended.events.some(({ title }) => title === "5 %: paused by ada: lunch")).toBe(true);
+  expect(codeOf(ended)).toEqual(worse);
+});
+
+test("R1 Z2 an adaptive ramp brings a good release to 100 % in minutes and costs a dead one a handful of requests", async () => {
+  const settings = { rollout: { ...decides, strategy: "adaptive" as const } };
+  const good = await longServing({}, { settings });
+  const dead = await longServing({ errorRate: 1 }, { settings });
+
+  const [passed, failed] = [await good.deploy("v1.1.0"), await dead.deploy("v1.1.0")];
+
+  expect(passed.outcome).toBe("succeeded");
+  const rolling = passed.events.filter(({ step }) => step === "rollout").map(({ atMs }) => atMs);
+  expect(Math.max(...rolling) - Math.min(...rolling)).toBeLessThan(5 * minute);
+  expect(codeOf(failed)).toEqual(worse);
+  expect(metCandidate(dead)).toBeLessThan(80);
+});
+
+test("R1 a step ends before its bake where that is wanted and the candidate is proven good", async () => {
+  const steps = [
+    { percent: 50, bakeMs: 60 * minute },
+    { percent: 100, bakeMs: minute },
+  ];
+  const world = await longServing({}, { settings: { rollout: { ...decides, steps, earlyPromotion: true } } });
+
+  const ended = await world.deploy("v1.1.0");
+
+  expect(ended.outcome).toBe("succeeded");
+  const [first] = ended.record.rollout as unknown as readonly [{ bakedMs: number; evidence: { kind: string } }];
+  expect(first.bakedMs).toBeLessThan(10 * minute);
+  expect(first.evidence.kind).toBe("good");
+});
