@@ -24,7 +24,7 @@ const tables: Readonly<Record<string, readonly [(runs: number, seed: number) => 
   exposure: [exposureTable, 1 / 10],
   latency: [latencyTable, 1 / 10],
   rollouts: [rolloutTable, 2 / 15],
-  good: [goodTable, 1 / 6],
+  good: [goodTable, 2 / 3],
   detectable: [detectableTable, 1 / 3],
 };
 

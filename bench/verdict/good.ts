@@ -38,11 +38,11 @@ export function goodTable(runs: number, seed: number): Table {
   const rows = requestRates.map((rps) => {
     const healthy = many(rps, usual, runs, seed + 20_000);
     const cells = deltas.map((delta, at) => {
-      const bad = many(rps, psiB * usual + delta, Math.ceil(runs / 2), seed + 30_000 + at);
+      const bad = many(rps, psiB * usual + delta, runs, seed + 30_000 + at);
       const wrong = shareOf(bad.map((one) => one[at]));
       worst = Math.max(worst, wrong);
       const seconds = healthy.map((one) => one[at]);
-      return `${whole(quantile(seconds, 0.5))} (${percent(wrong, Math.ceil(runs / 2))})`;
+      return `${whole(quantile(seconds, 0.5))} (${percent(wrong, runs)})`;
     });
     return [`${rps} req/s`, ...cells];
   });

@@ -36,38 +36,54 @@ const slices = 15;
 
 /** The failure rate, 0 to 1; `undefined` where even a candidate that always fails would not be caught in this time. */
 export function smallestDetectable(question: DetectableQuestion): number | undefined {
-  if (powerAt(question, 1) < question.power) return undefined;
+  const halves = halvesOf(question);
+  if (powerOf(halves, 1) < question.power) return undefined;
   let [low, high] = [question.stableErrorRate, 1];
   while (high - low > 0.005 * high) {
     const middle = (low + high) / 2;
-    if (powerAt(question, middle) < question.power) low = middle;
+    if (powerOf(halves, middle) < question.power) low = middle;
     else high = middle;
   }
   return high;
 }
 
-/** The probability that a stage catches a candidate that fails at `errorRate`: by the better of the two halves. */
-export function powerAt(question: DetectableQuestion, errorRate: number): number {
-  const { psi0, delta0, hardDelta0, seconds, warmupSeconds } = question;
-  return Math.max(
-    powerOf(question, { psi0, delta0 }, Math.max(0, seconds - warmupSeconds), errorRate),
-    powerOf(question, { psi0: 1, delta0: hardDelta0 }, seconds, errorRate),
-  );
+/** The probability that a stage catches a candidate that fails at `errorRate`. */
+export const powerAt = (question: DetectableQuestion, errorRate: number): number =>
+  powerOf(halvesOf(question), errorRate);
+
+/** One half of the metric: the candidate's requests while it is fed, and the failures needed in each of the equally likely slices. */
+interface Half {
+  readonly requests: number;
+  readonly needed: readonly number[];
 }
 
-function powerOf(question: DetectableQuestion, against: RateNull, seconds: number, errorRate: number): number {
+function halvesOf(question: DetectableQuestion): readonly Half[] {
+  const { psi0, delta0, hardDelta0, seconds, warmupSeconds } = question;
+  return [
+    halfOf(question, { psi0, delta0 }, Math.max(0, seconds - warmupSeconds)),
+    halfOf(question, { psi0: 1, delta0: hardDelta0 }, seconds),
+  ];
+}
+
+function halfOf(question: DetectableQuestion, against: RateNull, seconds: number): Half {
   const requests = question.requestsPerSecond * seconds;
   const nc = requests * question.candidateShare;
   const ns = requests - nc;
-  if (nc <= 0 || ns <= 0) return 0;
-  let power = 0;
-  for (let slice = 0; slice < slices; slice += 1) {
+  if (nc <= 0 || ns <= 0) return { requests: 0, needed: [] };
+  const needed = Array.from({ length: slices }, (_, slice) => {
     const s = poissonQuantile(ns * question.stableErrorRate, (slice + 0.5) / slices);
-    const needed = failuresNeeded(question, against, { nc, s, ns });
-    power += needed > nc ? 0 : poissonTail(nc * errorRate, needed) / slices;
-  }
-  return power;
+    return failuresNeeded(question, against, { nc, s, ns });
+  });
+  return { requests: nc, needed };
 }
+
+/** By the better of the halves. */
+const powerOf = (halves: readonly Half[], errorRate: number): number =>
+  Math.max(
+    ...halves.map(({ requests, needed }) =>
+      needed.reduce((sum, from) => sum + (from > requests ? 0 : poissonTail(requests * errorRate, from) / slices), 0),
+    ),
+  );
 
 /** The candidate's failures from which its part of the family alone reaches the threshold, found by halving. */
 function failuresNeeded(
