@@ -54,6 +54,8 @@ export const canonicalJson = (value: Json): string => JSON.stringify(sortKeys(va
 function sortKeys(value: Json): Json {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (value === null || typeof value !== "object") return value;
-  const entries = Object.entries(value as { readonly [key: string]: Json });
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sortKeys(inner)]));
+  const members = value as { readonly [key: string]: Json };
+  const keys = Object.keys(members);
+  if (keys.length === 0) return value;
+  return Object.fromEntries(keys.sort().map((key) => [key, sortKeys(members[key] as Json)]));
 }

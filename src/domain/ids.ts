@@ -7,4 +7,7 @@ export const isDeploymentId = (text: string): boolean => /^\d{9,11}-[0-9a-f]{12}
 /** One deployment's running copy of a component; see domain/traffic.ts. */
 export const revisionFor = (version: string, deploymentId: string): string => `${version}~${deploymentId}`;
 
-export const versionOfRevision = (revision: string): string => revision.split("~")[0] ?? revision;
+export function versionOfRevision(revision: string): string {
+  const at = revision.indexOf("~");
+  return at === -1 ? revision : revision.slice(0, at);
+}

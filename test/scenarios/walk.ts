@@ -45,7 +45,7 @@ export async function walk(seed: number): Promise<WalkReport> {
   const moments = openMoments();
   const chosen = among(chance, releasesToChoose);
   const settings = settingsFor(chance);
-  const requestsPerSecond = among(chance, [0, 1, 10, 10, 10, 10, 10, 10]);
+  const requestsPerSecond = among(chance, [0, 1, 6, 6, 6, 6, 6, 6]);
   const { failsFirstMs } = chosen;
   const release = failsFirstMs
     ? { ...chosen, errorRate: () => (world.clock.now() - watch.roseAtMs() < failsFirstMs ? 1 : 0) }
@@ -158,7 +158,7 @@ async function theOthers(walked: Walk, calm: () => void): Promise<readonly Deplo
     known.add(next.id);
     await world.ended(next.id, 4 * hour);
     // Whatever is still on its way happens meanwhile.
-    if (!oneMore()) await world.clock.sleep(2 * minute);
+    if (!oneMore()) await world.clock.sleep(1.2 * minute);
   }
   const rows = await Promise.all([...known].map((each) => world.ledger.deployment(each)));
   return rows.filter((row) => row !== undefined);

@@ -1,4 +1,5 @@
 /** What is broken in a world now, and the parts as the pipeline gets them: seen through what is broken. */
+import type { Attempt } from "../../src/domain/attempt.ts";
 import { SluiceError } from "../../src/domain/errors.ts";
 import { type Split, sameWeights } from "../../src/domain/traffic.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -112,29 +113,28 @@ export function lying(
 ): { readonly seen: Router; readonly comeToSenses: () => void } {
   let pretended: Split | undefined;
   let before: Split | undefined;
-  const changes = async (to: Split, signal: AbortSignal) => !sameWeights(await router.observe(signal), to);
-  const seen: Router = seenThrough<Router>(router, (call, name) => {
-    if (name === "observe") {
-      return async (signal) => {
-        if (pretended) return pretended;
-        return before && meets(faults, "routerShowsOld") ? before : call(signal);
-      };
-    }
-    if (name !== "shift") return undefined;
-    return async (...given) => {
-      const [to, attempt, signal] = given as Parameters<Router["shift"]>;
-      if (!faults.routerPretends && !faults.routerShowsOld && !faults.routerIgnores) return call(...given);
-      const isNew = await changes(to, signal);
-      if (faults.routerShowsOld || !isNew) {
-        before = isNew ? await router.observe(signal) : before;
-        return call(...given);
-      }
-      // It obeys its fence, lying or not.
-      await router.claim(attempt, signal);
-      if (meets(faults, "routerPretends")) pretended = to;
-      else meets(faults, "routerIgnores");
-      return undefined;
-    };
+  const observe = async (signal: AbortSignal): Promise<Split> => {
+    if (pretended) return pretended;
+    return before && meets(faults, "routerShowsOld") ? before : router.observe(signal);
+  };
+  /** Whether it does as it is told. */
+  const obeys = async (to: Split, attempt: Attempt, signal: AbortSignal): Promise<boolean> => {
+    const now = await router.observe(signal);
+    if (sameWeights(now, to)) return true;
+    if (faults.routerShowsOld) before = now;
+    if (!faults.routerPretends && !faults.routerIgnores) return true;
+    // It keeps to its fence, lying or not.
+    await router.claim(attempt, signal);
+    if (meets(faults, "routerPretends")) pretended = to;
+    return !faults.routerPretends && !meets(faults, "routerIgnores");
+  };
+  const lies = () => faults.routerPretends || faults.routerShowsOld || faults.routerIgnores;
+  const shift: Router["shift"] = async (to, attempt, signal, options) => {
+    if (!lies() || (await obeys(to, attempt, signal))) await router.shift(to, attempt, signal, options);
+  };
+  const seen = seenThrough<Router>(router, (_call, name) => {
+    if (name === "observe") return (signal) => observe(signal as AbortSignal);
+    return name === "shift" ? (...given) => shift(...(given as Parameters<Router["shift"]>)) : undefined;
   });
   const comeToSenses = () => {
     if (pretended) router.edit(pretended);

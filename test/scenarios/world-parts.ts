@@ -1,5 +1,5 @@
 /** The parts of one environment as one process of the scenario gets them: once the process is dead, nothing it calls happens. */
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { redactor } from "../../src/domain/redactor.ts";
 import { Secret } from "../../src/domain/secret.ts";
 import type { EnvironmentSettings } from "../../src/domain/settings.ts";
@@ -116,15 +116,16 @@ export function partsOf(settings: EnvironmentSettings, place: Place, shared: Sha
     checkpoints: mortal(shared.checkpoints),
     runFolder: (id) => mortal(memoryFolder(id, shared, redact.text)),
     proofFault: async ({ comment }) => (comment === "forged" ? "the signature does not fit" : undefined),
-    sha256: (text) => createHash("sha256").update(text).digest("hex"),
+    sha256: (text) => hash("sha256", text),
     hashOf,
   };
 }
 
 /** Instances answer for themselves; services answer as whoever has most of the traffic. */
 function checksOf(place: Place, { releases, faults, onAnswer }: Shared): Parts["checks"] {
-  const answerOf = async (instance: Instance, version: string | null): Promise<Verdict> => {
-    if (meets(faults, "healthLies")) return fail("503, and nothing is the matter");
+  const answerOf = async (instance: Instance, version: string | null): Promise<Verdict> =>
+    meets(faults, "healthLies") ? fail("503, and nothing is the matter") : honestAnswerOf(instance, version);
+  const honestAnswerOf = async (instance: Instance, version: string | null): Promise<Verdict> => {
     const seen = (await place.target.observe(new AbortController().signal)).find(
       ({ component, revision, endpoint }) =>
         component === instance.component && revision === instance.revision && endpoint.port === instance.endpoint.port,

@@ -91,6 +91,13 @@ export function openProcesses(fakes: Fakes, simulated: SimulatedWorld, options: 
     return fakes.clock.now() - row.createdAtMs > 4_000 && !simulated.isAlive(newest(id).executorId);
   }
 
+  async function lookAfter(id: string): Promise<void> {
+    if ((await watcher.state(id))?.kind === "finished") {
+      over.add(id);
+      ending(id).resolve();
+    } else if (await isAbandoned(id)) start(id);
+  }
+
   return {
     all: all as readonly Process[],
     acts: acts as readonly Act[],
@@ -100,13 +107,7 @@ export function openProcesses(fakes: Fakes, simulated: SimulatedWorld, options: 
     ended: (id: string): Promise<void> => ending(id).promise,
     /** One look around: what was left for longer than its lease is taken over, as the server's reaper does. */
     async supervise(): Promise<void> {
-      for (const [id, { resolve }] of endings) {
-        if (over.has(id)) continue;
-        if ((await watcher.state(id))?.kind === "finished") {
-          over.add(id);
-          resolve();
-        } else if (await isAbandoned(id)) start(id);
-      }
+      for (const id of endings.keys()) if (!over.has(id)) await lookAfter(id);
     },
   };
 }

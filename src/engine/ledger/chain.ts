@@ -1,5 +1,5 @@
 /** Events chained by hash, and the events that the ledger writes by itself for what people do. */
-import { createHash } from "node:crypto";
+import { hash as digestOf } from "node:crypto";
 import type { ApprovalVote } from "../../domain/approval.ts";
 import { type ChainEnd, linkText } from "../../domain/audit.ts";
 import type { DeploymentEvent, NewEvent } from "../../domain/events.ts";
@@ -13,7 +13,7 @@ export const emptyChain: ChainEnd = { seq: 0, hash: "" };
 export function chained(event: NewEvent, attempt: number, atMs: number, end: ChainEnd): DeploymentEvent {
   // The hash covers exactly what a store gives back.
   const facts = { ...storable(event), seq: end.seq + 1, attempt, atMs };
-  return { ...facts, hash: createHash("sha256").update(linkText(end.hash, facts)).digest("hex") };
+  return { ...facts, hash: digestOf("sha256", linkText(end.hash, facts)) };
 }
 
 /** The same vote given twice is one vote, one event and one message. */

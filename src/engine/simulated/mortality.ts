@@ -16,7 +16,7 @@ export function mortality() {
   const whenAwake = <T>(executorId: string, next: () => T | Promise<T>): T | Promise<T> => {
     if (dead.has(executorId)) return never<T>();
     const pause = paused.get(executorId);
-    return pause ? pause.then(() => whenAwake(executorId, next)) : next();
+    return pause === undefined ? next() : pause.then(() => whenAwake(executorId, next));
   };
   return {
     kill: (executorId: string): void => void dead.add(executorId),
