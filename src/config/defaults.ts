@@ -60,6 +60,7 @@ const rollout = {
     dispersion: "measured",
     dispersionWithoutHistory: 1.5,
     rehearsal: true,
+    holdOn: ["errors", "share"],
     advisory: [],
   },
   adaptive: { budget: 50, reaction: "10s", minSoak: "60s", maxSoak: "10m" },

@@ -62,6 +62,11 @@ export const VerdictRules = z
       "By metric, adding up to 1: `errors`, `latency`, `share` and the names of your own. Equal unless said otherwise.",
       { errors: 0.5, latency: 0.25, share: 0.25 },
     ),
+    holdOn: key(
+      z.array(line().max(60)),
+      "Metrics of which a sure difference that is too small to roll back holds the weight and asks; no two versions are equally fast, so `latency` is not among them unless you say so.",
+      ["errors", "share"],
+    ),
     advisory: key(z.array(line().max(60)), "Metrics that are shown and recorded, and decide nothing.", ["latency"]),
   })
   .meta({ description: "The sequential test between the candidate and the stable version at the same time (Z2)." });

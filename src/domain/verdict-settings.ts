@@ -28,6 +28,8 @@ export interface VerdictSettings {
   readonly rehearsal: boolean;
   /** By metric, adding up to 1. Null: equal. */
   readonly weights: Readonly<Record<string, number>> | null;
+  /** Metrics of which a difference inside the margin, once it is sure, holds the weight for a person. */
+  readonly holdOn: readonly string[];
   /** Metrics that are shown and recorded, and decide nothing. */
   readonly advisory: readonly string[];
 }

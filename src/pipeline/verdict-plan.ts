@@ -67,6 +67,9 @@ export async function planVerdict(
   const history = await readHistory(sources, arms.stable, firstIndex, verdict, signal);
   const remarks: string[] = [];
   const metrics = weighed(metricsFrom(sources, history, verdict, remarks), verdict, remarks);
+  if (metrics.every((metric) => metric.advisory)) {
+    return { canary: null, why: `no metric can decide: ${remarks.join("; ") || "each of them only advises"}` };
+  }
   const canary: CanaryPlan = {
     ...canaryDefaults,
     firstIndex,
@@ -179,8 +182,10 @@ function weighed(metrics: readonly Unweighed[], verdict: VerdictSettings, remark
     );
   }
   return metrics.map((metric): MetricPlan => {
-    const weight = advisory.has(metric.name) || sum === 0 ? 0 : given(metric.name) / sum;
-    return { ...metric, weight, advisory: weight === 0 };
+    const part = advisory.has(metric.name) || sum === 0 ? 0 : given(metric.name) / sum;
+    const holds = verdict.holdOn.includes(metric.name);
+    // The weight of one that only advises counts nowhere.
+    return { ...metric, weight: part || 1, advisory: part === 0, holds };
   });
 }
 
@@ -198,15 +203,18 @@ function rehearse(canary: CanaryPlan, history: readonly MetricBucket[], remarks:
       .filter((metric) => firesAlone(canary, metric, firstIndex, history))
       .map(({ name }) => name),
   );
-  if (fired.size === 0) return canary;
+  const others = canary.metrics.filter(({ name, advisory }) => !advisory && !fired.has(name));
+  if (fired.size > 0 && others.length === 0) {
+    remarks.push("every metric fired when the stable version was compared with itself: their verdicts deserve doubt");
+  }
+  if (fired.size === 0 || others.length === 0) return canary;
   for (const name of fired) {
     remarks.push(`${name} only advises: it fired when the stable version was compared with itself`);
   }
-  const kept = canary.metrics.filter(({ name, advisory }) => !advisory && !fired.has(name));
-  const sum = kept.reduce((total, { weight }) => total + weight, 0);
+  const sum = others.reduce((total, { weight }) => total + weight, 0);
   const metrics = canary.metrics.map((metric): MetricPlan => {
-    const isKept = kept.includes(metric);
-    return { ...metric, advisory: !isKept, weight: isKept ? metric.weight / sum : 0 };
+    const isKept = others.includes(metric);
+    return { ...metric, advisory: !isKept, weight: isKept ? metric.weight / sum : 1 };
   });
   return { ...canary, metrics };
 }

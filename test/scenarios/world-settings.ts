@@ -31,6 +31,7 @@ export const verdictOff: VerdictSettings = {
   dispersionWithoutHistory: 1,
   rehearsal: false,
   weights: null,
+  holdOn: ["errors", "share"],
   advisory: [],
 };
 

@@ -105,26 +105,34 @@ function stepMetric(plan: CanaryPlan, metric: MetricPlan, before: MetricState, b
   };
 }
 
-/** The metrics that decide, with what each of them says. */
-export function membersOf(
+/** The metrics that can roll back, with what each of them says. */
+export const rollbackMembers = (plan: CanaryPlan, state: CanaryState): readonly FamilyMember[] =>
+  membersOf(plan, state, () => true, logRollback);
+
+/** The metrics that can hold the weight: the others' weight is shared out among them, so that the bound stays what it is. */
+export const holdMembers = (plan: CanaryPlan, state: CanaryState): readonly FamilyMember[] =>
+  membersOf(plan, state, ({ holds }) => holds !== false, logHold);
+
+function membersOf(
   plan: CanaryPlan,
   state: CanaryState,
+  counts: (metric: MetricPlan) => boolean,
   logEvidenceOf: (test: MetricTest, horizonBuckets: number) => number,
 ): readonly FamilyMember[] {
-  return plan.metrics.flatMap(({ name, weight, advisory }) => {
+  const judged = plan.metrics.filter((metric) => !metric.advisory && counts(metric));
+  const sum = judged.reduce((total, { weight }) => total + weight, 0);
+  return judged.flatMap(({ name, weight }) => {
     const metric = state.metrics[name];
-    if (advisory || metric === undefined) return [];
-    return [{ name, weight, logE: logEvidenceOf(metric.test, plan.horizonBuckets) }];
+    if (metric === undefined) return [];
+    return [{ name, weight: weight / sum, logE: logEvidenceOf(metric.test, plan.horizonBuckets) }];
   });
 }
 
 /** Latches what the row that ended has proven. */
 function settle(plan: CanaryPlan, state: CanaryState): CanaryState {
   const rollback =
-    state.rollback ??
-    silenceIn(plan, state) ??
-    evidenceIn(plan, state, membersOf(plan, state, logRollback), plan.alpha);
-  const hold = state.hold ?? evidenceIn(plan, state, membersOf(plan, state, logHold), plan.holdAlpha);
+    state.rollback ?? silenceIn(plan, state) ?? evidenceIn(plan, state, rollbackMembers(plan, state), plan.alpha);
+  const hold = state.hold ?? evidenceIn(plan, state, holdMembers(plan, state), plan.holdAlpha);
   return { ...state, rollback, hold };
 }
 

@@ -1,5 +1,5 @@
 /** What the evidence so far allows. Nothing here changes the state: a verdict may be asked for as often as one likes. */
-import { type CanaryState, type MetricState, membersOf } from "./canary.ts";
+import { type CanaryState, holdMembers, type MetricState, rollbackMembers } from "./canary.ts";
 import { familyThreshold, logFamily } from "./family.ts";
 import type { MetricCounts } from "./metric-counts.ts";
 import { isGood, logHold, logRollback, phiOf, upperBoundOf } from "./metric-state.ts";
@@ -48,9 +48,9 @@ export function judgeCanary(plan: CanaryPlan, state: CanaryState, throughIndex: 
   });
   const facts = {
     evidence: {
-      logE: logFamily(membersOf(plan, state, logRollback)),
+      logE: logFamily(rollbackMembers(plan, state)),
       threshold: familyThreshold(plan.alpha),
-      holdLogE: logFamily(membersOf(plan, state, logHold)),
+      holdLogE: logFamily(holdMembers(plan, state)),
       holdThreshold: familyThreshold(plan.holdAlpha),
       perMetric,
     },

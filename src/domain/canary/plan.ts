@@ -10,6 +10,11 @@ interface MetricPlanBase {
   readonly weight: number;
   /** Reported, but neither rolls back nor holds nor keeps from going on. */
   readonly advisory: boolean;
+  /**
+   * False: a difference inside the margin does not hold the weight. No two versions answer equally fast, and with enough requests
+   * any difference shows; so latency holds only where that is asked for. Absent: it holds.
+   */
+  readonly holds?: boolean;
   /** Nats that one bucket can give at most, outside the hard half. */
   readonly cap: number;
   /** It is good once U is at most this. */
