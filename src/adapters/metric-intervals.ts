@@ -5,7 +5,7 @@
 import type { MetricBucket } from "../domain/canary/bucket.ts";
 import { type BucketCounts, type Grid, indexesOf } from "../domain/metric-counters.ts";
 import { missing, rateBucket } from "../domain/metric-pairs.ts";
-import { armValues, type TemplateValues } from "../domain/metric-template.ts";
+import { armValues, isSameArm, type TemplateValues } from "../domain/metric-template.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { MetricArm, MetricQuery, MetricSource } from "../ports/metric-source.ts";
 import { remembering, unsettled } from "./metric-memory.ts";
@@ -99,5 +99,6 @@ function armsFault<M extends NamedMetric>(
   const fault = texts.find((text) => text.kind === "fault");
   if (fault?.kind === "fault") return fault.reason;
   const [one, other] = texts.map((text) => (text.kind === "text" ? text.text : ""));
-  return one === other ? "its query is the same for both versions" : undefined;
+  const compared = !isSameArm(query.candidate, query.stable);
+  return compared && one === other ? "its query is the same for both versions" : undefined;
 }

@@ -105,9 +105,3 @@ export type MetricSourceSettings =
   | NewRelicSettings
   | JsonSettings
   | CommandMetricsSettings;
-
-/** The part that each metric has in the verdict. Weights add up to 1; an advisory metric has none and is only shown. */
-export interface MetricWeights {
-  readonly weights: Readonly<Record<string, number>>;
-  readonly advisory: readonly string[];
-}

@@ -124,3 +124,9 @@ export function armValues(arm: Arm, component: string | null, environment: strin
     ...(revision === undefined ? {} : { revision }),
   };
 }
+
+/** Whether two arms are one and the same version, as where the stable version's own history is read. */
+export function isSameArm(one: Arm, other: Arm): boolean {
+  const components = (arm: Arm) => JSON.stringify(Object.entries(arm.revisions).toSorted());
+  return one.version === other.version && components(one) === components(other);
+}

@@ -81,6 +81,18 @@ export function metricSourceContract(name: string, worlds: MetricSourceWorlds): 
       expect({ ...byName(first), ...byName(rest) }).toEqual(byName(whole));
     });
 
+    test("O4 the stable version's own history can be read, with it on both sides", async () => {
+      const { source, query } = await worlds.answering();
+      // What has no history can only tell what it was asked to watch.
+      if (source.sample !== undefined) return;
+
+      const buckets = await source.read({ ...query, candidate: query.stable }, never);
+
+      const told = buckets.flatMap(({ reading }) => (reading.kind === "missing" ? [] : [reading]));
+      expect(told.length).toBeGreaterThan(0);
+      for (const reading of told) if ("candidate" in reading) expect(reading.candidate).toEqual(reading.stable);
+    });
+
     test("O4 a query for no bucket is answered with none", async () => {
       const { source, query } = await worlds.answering();
 

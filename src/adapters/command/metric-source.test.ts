@@ -41,7 +41,7 @@ const source = (code: string, change: Partial<CommandMetricsOptions> = {}) =>
 
 const eachBucket = (line: string) =>
   `for (let i = q.fromIndex; i < q.toIndex; i++) say({ metric: "errors", index: i, ${line} });`;
-const shop = eachBucket("candidate: { events: 3, total: 10 }, stable: { events: 1, total: 90 }");
+const shop = `const of = (arm) => (arm.version === "v1.1.0" ? { events: 3, total: 10 } : { events: 1, total: 90 }); ${eachBucket("candidate: of(q.candidate), stable: of(q.stable)")}`;
 
 const reasonOf = async (code: string, change: Partial<CommandMetricsOptions> = {}): Promise<string> => {
   const [bucket] = await source(code, change).read(query, never);
@@ -96,7 +96,7 @@ test.each<[string, string, RegExp]>([
   ["nothing printed", "", /the command printed nothing about it/],
   ["what is no JSON", `console.log("errors: 3")`, /line 1 of what the command printed is no JSON object: errors: 3/],
   ["a list", "say([])", /line 1 of what the command printed is no JSON object/],
-  ["a bucket twice", `${shop}${shop}`, /the command printed several lines about it/],
+  ["a bucket twice", `{${shop}}{${shop}}`, /the command printed several lines about it/],
   ["its own reason", eachBucket('missing: "the warehouse is closed"'), /^mine: the warehouse is closed$/],
   ["one version alone", eachBucket(stable), /nothing was read for the candidate version/],
   ["a negative count", eachBucket(`candidate: { events: -1, total: 1 }, ${stable}`), /a count is negative/],

@@ -5,7 +5,7 @@
 import { type BucketCounts, type CounterSample, indexesOf } from "../../domain/metric-counters.ts";
 import { countsGiven } from "../../domain/metric-pairs.ts";
 import type { JsonSettings } from "../../domain/metric-settings.ts";
-import { armValues, render, type TemplateValues } from "../../domain/metric-template.ts";
+import { armValues, isSameArm, render, type TemplateValues } from "../../domain/metric-template.ts";
 import type { Secret } from "../../domain/secret.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MetricArm, MetricSource } from "../../ports/metric-source.ts";
@@ -119,7 +119,9 @@ function cumulative(options: JsonSourceOptions): MetricSource {
       const of = async (metric: JsonMetric) => {
         const asked = (arm: MetricArm) => askedOf(options.url, metric, armValues(arm, metric.component, environment));
         const [candidate, stable] = [asked(arms.candidate), asked(arms.stable)];
-        if (candidate.kind === "asked" && JSON.stringify(candidate) === JSON.stringify(stable)) return sameForBoth;
+        const compared = !isSameArm(arms.candidate, arms.stable);
+        if (compared && candidate.kind === "asked" && JSON.stringify(candidate) === JSON.stringify(stable))
+          return sameForBoth;
         return { candidate: samplesOf(await valuesAt(candidate, ask)), stable: samplesOf(await valuesAt(stable, ask)) };
       };
       const seen = await Promise.all(metrics.map(async (metric) => [metric.name, await of(metric)] as const));

@@ -6,7 +6,7 @@ import type { MetricBucket } from "../../domain/canary/bucket.ts";
 import { type BucketCounts, countsOfProcesses, indexesOf } from "../../domain/metric-counters.ts";
 import { latencyBucket, missing, rateBucket } from "../../domain/metric-pairs.ts";
 import type { PrometheusMetricSettings } from "../../domain/metric-settings.ts";
-import { armValues, render } from "../../domain/metric-template.ts";
+import { armValues, isSameArm, render } from "../../domain/metric-template.ts";
 import type { Secret } from "../../domain/secret.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MetricArm, MetricQuery, MetricSource } from "../../ports/metric-source.ts";
@@ -99,6 +99,7 @@ const absent: BucketCounts = { kind: "absent" };
 
 /** A query that does not tell the versions apart compares one with itself and can only pass. */
 function sameQueries(metric: PrometheusMetricSettings, query: MetricQuery, { options }: Reading): string | undefined {
+  if (isSameArm(query.candidate, query.stable)) return undefined;
   const template = metric.kind === "rate" ? metric.total : metric.histogram;
   const [one, other] = [query.candidate, query.stable].map((arm) =>
     render(template, armValues(arm, metric.component, options.environment), "promql"),
