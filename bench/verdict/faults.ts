@@ -4,7 +4,7 @@ import { ourMeasuredRule, ourRule, ourSharpRule, ourShippedRule, ourWarmRule } f
 import { argoRule, errorRateRule, flaggerRule, kayentaRule, peerRules, probeRule } from "./peers.ts";
 import type { Rule } from "./rule.ts";
 import { type Outcome, quantile, runScene, shareOf } from "./run.ts";
-import { percent, type Table, whole } from "./table.ts";
+import { type Table, whole } from "./table.ts";
 import { oracleRule, textbookRules } from "./textbook.ts";
 import { type Scene, still } from "./traffic.ts";
 
@@ -94,5 +94,3 @@ export const caughtWithin = (requestsPerSecond: number, rate: number, runs: numb
   const within = outcome?.seconds.map((at) => (at !== undefined && at <= 300 ? at : undefined)) ?? [];
   return shareOf(within);
 };
-
-export const caughtText = (caught: number, runs: number): string => percent(caught, runs);

@@ -364,7 +364,7 @@ function rowOf(index: number, given: Readings): readonly MetricBucket[] {
       stable: { events: stableFailed, total: stable },
       stableShards: [
         { events: stableFailed, total: half },
-        { events: 0, total: stable - half },
+        ...Array.from({ length: 15 }, (_, at) => ({ events: at % 2, total: 1 + (stable - half) / 15 })),
       ],
     }),
     at(index, "latency", { kind: "latency", candidate: histogram(candidate, given.slower), stable: histogram(stable) }),

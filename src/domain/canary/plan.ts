@@ -15,7 +15,7 @@ interface MetricPlanBase {
    * any difference shows; so latency holds only where that is asked for. Absent: it holds.
    */
   readonly holds?: boolean;
-  /** Nats that one bucket can give at most, outside the hard half. */
+  /** Nats that one bucket can give at most, outside the hard half: at 6, with a weight of a quarter, none decides alone. */
   readonly cap: number;
   /** It is good once U is at most this. */
   readonly goodDelta: number;

@@ -36,6 +36,13 @@ describe("Z2: the adaptive ramp", () => {
     expect(nextShare({ ...progress, excessUpperBound: 1, sinceStartMs: 600_000 })).toBe(0.95);
   });
 
+  test("stays where it is while there is no traffic, even when the timer ends", () => {
+    const progress = { ...waited, share: 0.25, sinceStartMs: 900_000, excessUpperBound: 1 };
+
+    expect(nextShare({ ...progress, requestsPerSecond: 0 })).toBe(0.25);
+    expect(nextShare({ ...progress, requestsPerSecond: Number.NaN })).toBe(0.25);
+  });
+
   test("never goes down and never beyond ten times what it was", () => {
     const progress = fc.record({
       share: fc.double({ min: 0.005, max: 0.95, noNaN: true }),

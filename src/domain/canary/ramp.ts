@@ -41,7 +41,7 @@ function affordable(excess: number, requestsPerSecond: number, settings: RampSet
   return failures > 0 ? settings.budgetRequests / failures : Number.POSITIVE_INFINITY;
 }
 
-/** As if every request failed. Without traffic the largest first share: there is nothing to lose. */
+/** As if every request failed. Without traffic the largest first share. */
 export const firstShare = (requestsPerSecond: number, settings: RampSettings = rampDefaults): number =>
   Math.max(settings.firstShareMin, Math.min(settings.firstShareMax, affordable(1, requestsPerSecond, settings)));
 
@@ -55,9 +55,13 @@ export interface RampProgress {
   readonly excessUpperBound: number;
 }
 
-/** The share to have now: the same as before, or more, at most ten times as much. Never less: less is a rollback. */
+/**
+ * The share to have now: the same as before, or more, at most ten times as much. Never less: less is a rollback. Without traffic
+ * it stays: nothing was seen, and what comes later would meet a share that nobody tried.
+ */
 export function nextShare(progress: RampProgress, settings: RampSettings = rampDefaults): number {
   const { share, excessUpperBound } = progress;
+  if (!(progress.requestsPerSecond > 0)) return share;
   const timerEnded = progress.sinceStartMs >= settings.timerMs;
   if (timerEnded) return Math.max(share, settings.shareMax);
   if (progress.sinceShareMs < settings.soakMs) return share;
