@@ -25,6 +25,7 @@ const plan: Plan = {
   findings: [finding],
   migrations: [],
   steps: [{ stage: "backup", touches: "backups", lines: ["dump"], expectedMs: 100 }],
+  foresight: [],
   rollback: [],
   risk: { level: "low", reasons: [] },
   targets: [],

@@ -60,6 +60,8 @@ export interface Plan {
   readonly findings: readonly Finding[];
   readonly migrations: readonly PlannedMigration[];
   readonly steps: readonly PlannedStep[];
+  /** What the sequential test could see with the traffic of the last minutes. Measured: not part of the digest. */
+  readonly foresight: readonly string[];
   readonly rollback: readonly string[];
   readonly risk: Risk;
   readonly targets: readonly PlannedTarget[];

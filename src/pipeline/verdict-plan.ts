@@ -22,6 +22,7 @@ import type { Parts } from "./parts.ts";
 import { routerMetricNames, routerMetrics } from "./router-metrics.ts";
 
 const historyMs = 10 * 60_000;
+const historyPartMs = 60_000;
 /** Fewer do not tell where the slowest hundredth begins. */
 const latencySamplesMin = 300;
 
@@ -31,6 +32,8 @@ export interface VerdictPlan {
   readonly stable: MetricArm;
   /** Of both versions together, from the stable version's history; 0: no traffic was seen. */
   readonly requestsPerSecond: number;
+  /** Of the same history, 0 to 1. */
+  readonly stableErrorRate: number;
   /** What people should know about how it was fixed, one sentence each. */
   readonly remarks: readonly string[];
 }
@@ -82,22 +85,27 @@ export async function planVerdict(
     metrics,
   };
   const rehearsed = verdict.rehearsal ? rehearse(canary, history, remarks) : canary;
-  return { canary: rehearsed, ...arms, requestsPerSecond: requestsPerSecond(history, verdict), remarks };
+  return { canary: rehearsed, ...arms, ...trafficOf(history, verdict), remarks };
 }
 
-/** The stable version on both sides, since it is all there is. */
-function readHistory(
+/** The stable version on both sides, since it is all there is. In parts: a router must not be kept from its requests. */
+async function readHistory(
   sources: readonly MetricSource[],
   stable: MetricArm,
   firstIndex: number,
   { bucketMs, graceMs }: VerdictSettings,
   signal: AbortSignal,
 ): Promise<readonly MetricBucket[]> {
-  const toIndex = firstIndex - Math.ceil(graceMs / bucketMs);
-  const fromIndex = toIndex - Math.floor(historyMs / bucketMs);
-  return Promise.all(
-    sources.map((source) => source.read({ bucketMs, fromIndex, toIndex, candidate: stable, stable }, signal)),
-  ).then((all) => all.flat());
+  const endIndex = firstIndex - Math.ceil(graceMs / bucketMs);
+  const atOnce = Math.max(1, Math.floor(historyPartMs / bucketMs));
+  const history: MetricBucket[] = [];
+  for (let fromIndex = endIndex - Math.floor(historyMs / bucketMs); fromIndex < endIndex; fromIndex += atOnce) {
+    const toIndex = Math.min(endIndex, fromIndex + atOnce);
+    const query = { bucketMs, fromIndex, toIndex, candidate: stable, stable };
+    const parts = await Promise.all(sources.map((source) => source.read(query, signal)));
+    history.push(...parts.flat());
+  }
+  return history;
 }
 
 const stablePartsOf = ({ reading }: MetricBucket): readonly RateCounts[] =>
@@ -243,12 +251,21 @@ function splitShards(bucket: MetricBucket): MetricBucket | undefined {
   return { ...bucket, reading: { kind: "rate", candidate, stable, stableShards: others } };
 }
 
-function requestsPerSecond(history: readonly MetricBucket[], { bucketMs }: VerdictSettings): number {
-  const totals = history.flatMap(({ metric, reading }) =>
-    metric === routerMetricNames[0] && reading.kind === "rate" ? [reading.stable.total] : [],
+function trafficOf(
+  history: readonly MetricBucket[],
+  { bucketMs }: VerdictSettings,
+): Pick<VerdictPlan, "requestsPerSecond" | "stableErrorRate"> {
+  const counts = history.flatMap(({ metric, reading }) =>
+    metric === routerMetricNames[0] && reading.kind === "rate" ? [reading.stable] : [],
   );
-  const first = totals.findIndex((total) => total > 0);
-  if (first < 0) return 0;
-  const lasting = totals.slice(first);
-  return lasting.reduce((sum, total) => sum + total, 0) / ((lasting.length * bucketMs) / 1000);
+  const lasting = counts.slice(
+    Math.max(
+      0,
+      counts.findIndex(({ total }) => total > 0),
+    ),
+  );
+  const total = lasting.reduce((sum, count) => sum + count.total, 0);
+  const events = lasting.reduce((sum, count) => sum + count.events, 0);
+  if (total === 0) return { requestsPerSecond: 0, stableErrorRate: 0 };
+  return { requestsPerSecond: total / ((lasting.length * bucketMs) / 1000), stableErrorRate: events / total };
 }

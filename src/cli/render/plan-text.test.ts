@@ -54,6 +54,7 @@ const plan = {
       expectedMs: 300_000,
     },
   ],
+  foresight: [],
   rollback: ["traffic goes back to v1.1.0"],
   risk: { level: "high", reasons: [{ level: "high", text: "a migration breaks the version that serves" }] },
   targets: [

@@ -24,6 +24,7 @@ export function planText(plan: Plan, digest: string, options: PlanTextOptions): 
     ],
     migrationsSection(plan, columns),
     stepsSection(plan, columns),
+    foresightSection(plan, columns),
     ["", title("If it goes wrong"), ...plan.rollback.flatMap((line) => hanging("  ← ", stripControl(line), columns))],
     riskSection(plan, columns),
     footSection(plan, digest, columns),
@@ -32,6 +33,16 @@ export function planText(plan: Plan, digest: string, options: PlanTextOptions): 
 }
 
 const title = (text: string): string => paint.bold(text);
+/** Plans of earlier versions of Sluice have none. */
+function foresightSection({ foresight = [] }: Partial<Plan>, columns: number): readonly string[] {
+  if (foresight.length === 0) return [];
+  return [
+    "",
+    title("What the rollout can see"),
+    ...foresight.flatMap((line) => hanging("  · ", stripControl(line), columns)),
+  ];
+}
+
 const label = (text: string): string => paint.dim(padEnd(`  ${text}`, 14));
 
 function headSection({ release, environment, url, replaces, artifacts }: Plan, columns: number): readonly string[] {

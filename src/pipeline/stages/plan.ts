@@ -17,6 +17,7 @@ import type { Artifact, Release } from "../../domain/release.ts";
 import { assessRisk } from "../../domain/risk.ts";
 import { stepsFor } from "../../domain/rollout.ts";
 import type { Serving } from "../../domain/serving.ts";
+import { foresight } from "../foresight.ts";
 import type { Parts } from "../parts.ts";
 import { treeOf } from "../release-tree.ts";
 import type { PlanFacts, Stage } from "../stage.ts";
@@ -70,6 +71,7 @@ export async function makePlan(parts: Parts, input: PlanInput, signal: AbortSign
     findings,
     migrations,
     steps: plannedSteps(facts),
+    foresight: await foresight(parts, input.release.version, input.serving, signal),
     rollback: rollbackLines(facts),
     risk: riskOf(parts, facts, findings, changes.length),
     targets: [
