@@ -19,8 +19,6 @@ export interface MetricHttpOptions {
   readonly timeoutMs: number;
   /** Default 8 MiB. */
   readonly maxBodyBytes?: number;
-  /** Certificates (PEM) trusted instead of the public ones: a private CA. */
-  readonly ca?: string;
 }
 
 export interface MetricQuestion {
@@ -125,7 +123,6 @@ async function exchange(question: MetricQuestion, options: MetricHttpOptions, si
     allowH2: false,
     headersTimeout: 0,
     bodyTimeout: 0,
-    ...(options.ca === undefined ? {} : { connect: { ca: options.ca } }),
   });
   const own = Object.entries(options.headers ?? {}).map(([name, value]) => [name.toLowerCase(), textOf(value)]);
   const headers = {

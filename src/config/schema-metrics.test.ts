@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { Metrics } from "./schema-metrics.ts";
@@ -118,4 +119,15 @@ test("O4 what is left out has a default that is safe: no events is unknown, proc
   expect(Metrics.parse(parse(rate(`'e{version="{{version}}"}'`)))).toMatchObject([
     { processLabels: ["instance"], scrapeInterval: 1000, timeout: 2000, metrics: [{ noEvents: "unknown" }] },
   ]);
+});
+
+test("O4 every example of the how-to is a source, under the name that the page gives it", () => {
+  const page = readFileSync(new URL("../../docs/how-to/metrics.md", import.meta.url), "utf8");
+  const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml = ""]) =>
+    yaml.replace(/^metrics:\n/, ""),
+  );
+
+  const sources = examples.flatMap((yaml) => Metrics.parse(parse(yaml)));
+
+  expect(sources.map(({ name }) => name)).toEqual(["prometheus", "edge", "datadog", "new-relic", "orders"]);
 });

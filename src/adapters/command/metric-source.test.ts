@@ -1,4 +1,5 @@
 /** Real commands that print what they are told to. */
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
 import type { MetricBucket } from "../../domain/canary/bucket.ts";
@@ -132,4 +133,18 @@ metricSourceContract("A command as metric source", {
   silent: () => ({ source: source("console.error(process.env.API_KEY); process.exit(1)"), query }),
   endless: () => ({ source: source("setInterval(() => {}, 1000)", { timeoutMs: 60_000 }), query }),
   neverShown: ["k3y-of-mine"],
+});
+
+test("O4 the lines that the how-to shows are understood", async () => {
+  const page = await readFile(new URL("../../../docs/how-to/metrics.md", import.meta.url), "utf8");
+  const [question = "", lines = ""] = [...page.matchAll(/```json\n([\s\S]*?)\n```/g)].map(([, json]) => json);
+  const asked = JSON.parse(question) as MetricQuery & { readonly metrics: readonly string[] };
+  const print = `process.stdout.write(${JSON.stringify(`${lines}\n`)})`;
+
+  const buckets = await source(print, { metrics: asked.metrics }).read(asked, never);
+
+  expect(buckets.map(({ reading }) => reading)).toEqual([
+    { kind: "rate", candidate: { events: 1, total: 40 }, stable: { events: 9, total: 760 } },
+    { kind: "missing", reason: "mine: the warehouse is closed" },
+  ]);
 });

@@ -11,6 +11,7 @@ import type { Secret } from "../../domain/secret.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MetricArm, MetricQuery, MetricSource } from "../../ports/metric-source.ts";
 import { metricHttp, metricUrl, skewFault } from "../metric-http.ts";
+import { remembering } from "../metric-memory.ts";
 import { histogramSamples, rateSamples, type Sampling } from "./process-samples.ts";
 import { clockSkew, type Prometheus, rangeQuery, type Series } from "./range-query.ts";
 import { selectorIn } from "./selector.ts";
@@ -46,7 +47,8 @@ export function prometheusSource(options: PrometheusOptions): MetricSource {
     return skew.kind === "fault" ? skew.reason : skewFault(skew.ms);
   }
 
-  return {
+  // A scrape that began before an edge may be stored after we asked: what was told once stays.
+  return remembering({
     kind: "prometheus",
     name,
     metrics: metrics.map((metric) => metric.name),
@@ -60,7 +62,7 @@ export function prometheusSource(options: PrometheusOptions): MetricSource {
           : indexesOf(query).map((index) => missing(metric.name, index, `${name}: ${reason}`));
       return (await Promise.all(metrics.map(read))).flat();
     },
-  };
+  });
 }
 
 interface Reading {
