@@ -45,6 +45,7 @@ async function migrateOne(migrator: Migrator, tree: string, intent: MigrateInten
   try {
     await apply(migrator, tree, ctx);
   } catch (thrown) {
+    if (ctx.signal.aborted) await tellInterrupted(migrator, tree, pending, ctx);
     ctx.signal.throwIfAborted();
     throw await explain(thrown, migrator, tree, pending, ctx);
   }
@@ -71,6 +72,43 @@ async function apply(migrator: Migrator, tree: string, ctx: StageContext): Promi
   await written;
 }
 
+/** How long the migration tool may take to say what is pending after it was interrupted. */
+const lookForMs = 15_000;
+
+/** A cancel ends the migration tool under way. Nothing undoes a migration, so the story says what the database looks like now. */
+async function tellInterrupted(
+  migrator: Migrator,
+  tree: string,
+  before: readonly string[],
+  ctx: StageContext,
+): Promise<void> {
+  const looked = new AbortController();
+  const late = new AbortController();
+  const limit = ctx.parts.clock.sleep(lookForMs, looked.signal).then(
+    () => late.abort(new Error("the migration tool did not say it in time")),
+    () => undefined,
+  );
+  const after = await migrator.pending(tree, late.signal).catch(() => undefined);
+  looked.abort();
+  await limit;
+  await ctx.progress(
+    `the migration of ${migrator.database} was interrupted: ${after ? stateOf(before, after) : "what is applied is not known; look before you run it again"}`,
+    { pendingBefore: [...before], pendingNow: after?.map(({ id }) => id) ?? null },
+    "warn",
+  );
+}
+
+function stateOf(before: readonly string[], after: readonly { readonly id: string }[]): string {
+  const left = after.map(({ id }) => id);
+  const applied = before.filter((id) => !left.includes(id));
+  if (left.length === 0) return `${applied.join(", ")} applied, as a whole`;
+  const state =
+    applied.length > 0
+      ? `${applied.join(", ")} applied; ${left.join(", ")} not`
+      : `${left.join(", ")} not applied as a whole`;
+  return `${state}; a migration without a transaction may have left its first statements`;
+}
+
 /** What a failed migration left behind is part of its failure: a person has to know what the database looks like now. */
 async function explain(
   thrown: unknown,
@@ -82,15 +120,9 @@ async function explain(
   if (!(thrown instanceof SluiceError)) return thrown;
   const after = await migrator.pending(tree, ctx.signal).catch(() => undefined);
   if (after === undefined) return thrown;
-  const left = after.map(({ id }) => id);
-  const applied = before.filter((id) => !left.includes(id));
-  const state =
-    applied.length > 0
-      ? `${applied.join(", ")} applied; ${left.join(", ")} not`
-      : `${left.join(", ")} not applied as a whole`;
   return new SluiceError({
     ...thrown.failure,
-    message: `${thrown.failure.message} State of ${migrator.database}: ${state}; a migration without a transaction may have left its first statements.`,
+    message: `${thrown.failure.message} State of ${migrator.database}: ${stateOf(before, after)}.`,
     cause: thrown,
   });
 }

@@ -61,9 +61,16 @@ export async function runSmoke(ctx: StageContext, version: string | null, timeou
   return { results, verdict: nothingDeclared ? ({ kind: "pass" } as const) : round.verdict };
 }
 
+/** The deadline holds, and a cancel is heard, also where a check does not listen to its signal. Asking changes nothing, so it is left behind. */
+const abortOf = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+
 async function probe(check: Check, signal: AbortSignal, ctx: StageContext): Promise<CheckResult> {
   try {
-    return await check.probe(signal);
+    return await Promise.race([check.probe(signal), abortOf(signal)]);
   } catch (thrown) {
     ctx.signal.throwIfAborted();
     if (!signal.aborted) throw thrown;
