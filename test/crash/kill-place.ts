@@ -39,8 +39,8 @@ export interface ReleaseKind {
 }
 
 export interface KillPlace {
-  /** A `sluice standby` looks after this project; otherwise somebody has to type `sluice resume`. */
-  readonly hasStandby: boolean;
+  /** Of the `sluice standby` that looks after this project; undefined: somebody has to type `sluice resume`. */
+  readonly standbyPid: number | undefined;
   readonly project: TinyProject;
   readonly state: State;
   readonly production: Ground;
@@ -106,7 +106,7 @@ async function prepared(project: TinyProject, hasStandby: boolean): Promise<Kill
   const production = { settings: openProject(project.folder).settings("production"), port: project.port, traffic };
   const standby = hasStandby ? project.start(["standby"]) : undefined;
   const place: KillPlace = {
-    hasStandby,
+    standbyPid: standby?.child.pid,
     project,
     state,
     production,

@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { DeploymentRow } from "../../src/ports/ledger.ts";
 import { eventually, isAlive, signal } from "../e2e/processes.ts";
 import { told } from "../e2e/project.ts";
 import { type Before, before, evidenceOf, type Found, instancesOf, tornFiles } from "./kill-evidence.ts";
@@ -155,16 +156,15 @@ interface Resumed {
 
 /** The standby goes on by itself, but gives a deployment that nobody has begun a quarter of a minute: there a person is quicker. */
 async function resumed(place: KillPlace, scenario: KillScenario, id: string, killedAtMs: number): Promise<Resumed> {
-  const dead = await place.state.ledger.deployment(id);
-  if (!place.hasStandby || dead?.executor === null) return resumedByHand(place, scenario, id, killedAtMs);
-  const look = async () => (await place.state.ledger.deployment(id)) ?? dead;
-  const alreadyOver = dead?.state === "ended";
-  const another = async () => (await look())?.executor?.id !== dead?.executor?.id;
-  const inCharge = async () => {
-    await eventually("the standby takes over", another, 60_000);
-    return performance.now() - killedAtMs;
-  };
-  const resumedMs = alreadyOver ? undefined : await inCharge();
+  const { standbyPid, state } = place;
+  const look = () => state.ledger.deployment(id);
+  const dead = await look();
+  if (standbyPid === undefined || dead?.executor === null) return resumedByHand(place, scenario, id, killedAtMs);
+  // By its pid, since it may have been quicker than this look.
+  const tookOver = (row: DeploymentRow | undefined) => row?.executor?.pid === standbyPid;
+  const nothingLeft = dead?.state === "ended" && !tookOver(dead);
+  if (!nothingLeft) await eventually("the standby takes over", async () => tookOver(await look()), 60_000);
+  const resumedMs = nothingLeft ? undefined : performance.now() - killedAtMs;
   await eventually("it ends", async () => (await look())?.state === "ended", 60_000);
   await everybodyHeard(place, id);
   return { resumedMs, faults: [] };

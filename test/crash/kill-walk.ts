@@ -61,7 +61,7 @@ export async function walk(
         rows.set(at, row);
         tell(row, at);
         if (row.faults.length === 0 || left.length === 0) continue;
-        const standby = place.hasStandby;
+        const standby = place.standbyPid !== undefined;
         await place.close().catch(() => undefined);
         place = undefined;
         place = await openKillPlace({ standby });
