@@ -110,6 +110,9 @@ describe("JSON with counters that rise for ever", () => {
   const reached = (index: number, share: number) =>
     until(() => clock.now() >= (index + share) * bucketMs, `${share} of bucket ${index}`);
 
+  /** Long enough that a busy machine reads every edge in time. */
+  const bucketMs = 2000;
+
   /** Watches from an edge on, lets things happen in the middle of each bucket, and gives the first bucket's index. */
   async function watching(watched: MetricSource, happenings: readonly (() => void)[]): Promise<number> {
     const watch = new AbortController();

@@ -1,4 +1,4 @@
-/** A real Prometheus (Debian's) that scrapes exporters of this test every 200 ms; buckets are 2 s long. */
+/** A real Prometheus (Debian's) that scrapes exporters of this test every 400 ms; buckets are 2 s long. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   type Exporter,
@@ -87,7 +87,7 @@ const source = (metric: PrometheusMetricSettings, changes: Partial<PrometheusOpt
     environment: "production",
     clock,
     timeoutMs: 3000,
-    scrapeIntervalMs: 200,
+    scrapeIntervalMs: 400,
     processLabels: ["instance"],
     metrics: [metric],
     ...changes,
@@ -142,7 +142,7 @@ describe.skipIf(program === undefined)("Prometheus as a metric source", () => {
       `rare_total{version="v1.0.0"} 1\nrare_total{version="${promLabel(candidateVersion)}"} 1`,
     );
     const prometheus = await startPrometheus(program ?? "", [
-      { name: "shop", scrapeInterval: "200ms", exporters: [candidate, ...stable] },
+      { name: "shop", scrapeInterval: "400ms", exporters: [candidate, ...stable] },
       { name: "rare", scrapeInterval: "3s", exporters: [rare] },
     ]);
     world = { prometheus, candidate, stable, rare, first: await happenings(candidate, stable) };
