@@ -16,9 +16,10 @@ import { quarantineBroken } from "./broken-flow.ts";
 import { deploymentClock, forgetClock, machineClock } from "./clock.ts";
 import { leavesCrashLoop } from "./crash-loop.ts";
 import { deploymentFlow, type Executor, inputOf, registerFlows } from "./flows.ts";
+import { gatheredLedger } from "./gathered-ledger.ts";
 import { applicationVersion, begunByOtherVersion, isOtherVersions } from "./other-versions.ts";
 import type { State } from "./state.ts";
-import { wire } from "./wire.ts";
+import { type Surroundings, wire } from "./wire.ts";
 
 /** Called between the moment in which this process is in charge of an abandoned deployment and the moment it goes on. */
 export type Charged = (attempt: Attempt) => Promise<void>;
@@ -45,7 +46,7 @@ export interface PoolSurroundings {
   readonly stateFolder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Instead of the parts that a row's settings name. */
-  readonly partsFor?: (row: DeploymentRow, clock: Clock) => Parts;
+  readonly partsFor?: (row: DeploymentRow, surroundings: Pick<Surroundings, "clock" | "ledger">) => Parts;
 }
 
 /** How long a process stays for notifications that could not be delivered; they are kept and shown, whatever happens. */
@@ -60,7 +61,8 @@ export const thisExecutor = (): Executor => ({
 /** One at a time per process: the engine is a singleton of it. */
 export function openPool(around: PoolSurroundings): WorkerPool {
   const { state, stateFolder, environment, partsFor } = around;
-  const { ledger } = state;
+  const running = new Set<string>();
+  const ledger = gatheredLedger(state.ledger, machineClock, () => running.size);
   const executor = thisExecutor();
   const clocks = new Map<string, Clock>();
   const clockOf = (id: string): Clock => {
@@ -70,22 +72,20 @@ export function openPool(around: PoolSurroundings): WorkerPool {
   };
   const nowOf = (id: string) => clockOf(id).now();
   const engine = dbosFlowEngine({ url: state.url, executorId: executor.id, applicationVersion, nowOf });
-  const wired = (row: DeploymentRow, clock: Clock) =>
+  const wired: NonNullable<typeof partsFor> = (row, own) =>
     wire(inputOf(row).settings, {
-      clock,
-      ledger,
+      ...own,
       projectFolder: inputOf(row).projectFolder,
       stateFolder,
       environment,
     });
-  const partsOf = (row: DeploymentRow) => (partsFor ?? wired)(row, clockOf(row.id));
+  const partsOf = (row: DeploymentRow) => (partsFor ?? wired)(row, { clock: clockOf(row.id), ledger });
   registerFlows(engine, { clock: machineClock, ledger, executor, wire: partsOf, reviveLedger: state.revive });
   const letGo = async (id: string) => {
     clocks.delete(id);
     const row = await ledger.deployment(id).catch(() => undefined);
     if (row?.state === "ended") forgetClock(stateFolder, id);
   };
-  const running = new Set<string>();
   let launched: Promise<void> | undefined;
   const ready = () => {
     launched ??= engine.launch();

@@ -52,6 +52,21 @@ export interface ExecutorRow {
   readonly expired: boolean;
 }
 
+export interface Beat {
+  readonly id: string;
+  readonly attempt: Attempt;
+  readonly leaseMs: number;
+}
+
+/** What a heartbeat brings back, and whether it is worth asking for more. */
+export interface Attended {
+  readonly id: string;
+  readonly cancelRequested: DeploymentRow["cancelRequested"];
+  readonly hasMessages: boolean;
+  /** Undelivered, due or not. */
+  readonly hasNotifications: boolean;
+}
+
 export interface LockRow {
   readonly environment: string;
   readonly deploymentId: string;
@@ -161,6 +176,11 @@ export interface Ledger {
     attempt: Attempt,
     leaseMs: number,
   ): Promise<{ readonly cancelRequested: DeploymentRow["cancelRequested"] }>;
+  /**
+   * The heartbeats of a process that runs many, in one go. Missing in the answer: whoever is no longer in charge, and whose row
+   * somebody else holds just now, since one that is held must not keep the others waiting. Ask for those alone.
+   */
+  heartbeats(beats: readonly Beat[]): Promise<readonly Attended[]>;
   /** Throws STALE_ATTEMPT unless `attempt` is in charge of its deployment. Called just before every effect. */
   assertInCharge(attempt: Attempt): Promise<void>;
   /** Gives up charge without ending, so that another process need not wait for the lease to run out. */

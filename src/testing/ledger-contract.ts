@@ -73,6 +73,26 @@ function attemptContract(atDesk: AtDesk): void {
     await expect(ledger.beginAttempt(id, executor("e6"), now.n)).rejects.toMatchObject(stale);
   });
 
+  atDesk("L2 many heartbeats in one go renew those in charge, and tell which have something to hear", async (desk) => {
+    const { ledger, pass } = desk;
+    const [one, two, replaced] = [await desk.begun(), await desk.begun(), await desk.begun()];
+    await ledger.beginAttempt(replaced.id, executor("e2"));
+    await ledger.requestCancel(two.id, "grace", "wrong tag");
+    await pass(400);
+    const beats = [one, two, replaced].map(({ id, attempt }) => ({ id, attempt, leaseMs: 300 }));
+
+    const answered = [...(await ledger.heartbeats(beats))].sort((a, b) => a.id.localeCompare(b.id));
+
+    const quiet = { cancelRequested: null, hasMessages: false, hasNotifications: false };
+    expect(answered).toEqual([
+      { ...quiet, id: one.id },
+      { ...quiet, id: two.id, cancelRequested: expect.objectContaining({ by: "grace" }), hasMessages: true },
+    ]);
+    expect((await ledger.deployment(one.id))?.executor?.expired).toBe(false);
+    await pass(400);
+    expect((await ledger.deployment(one.id))?.executor?.expired, "by the lease that was given").toBe(true);
+  });
+
   atDesk("L2 an attempt replaced by the next one can write nothing more", async (desk) => {
     const { ledger, environment } = desk;
     const { id, attempt } = await desk.begun();

@@ -83,7 +83,7 @@ function memoryDeployments(store: MemoryStore): Part<"createDeployment" | "deplo
 
 function memoryAttempts(
   store: MemoryStore,
-): Part<"setState" | "finish" | "beginAttempt" | "heartbeat" | "assertInCharge" | "release"> {
+): Part<"setState" | "finish" | "beginAttempt" | "heartbeat" | "heartbeats" | "assertInCharge" | "release"> {
   return {
     async setState(id, state, attempt) {
       const row = store.takeCharge(id, attempt);
@@ -109,6 +109,18 @@ function memoryAttempts(
       const row = store.takeCharge(id, attempt);
       Object.assign(row, { heartbeatAtMs: store.now(), leaseMs });
       return { cancelRequested: row.cancelRequested };
+    },
+    async heartbeats(beats) {
+      const inCharge = beats.filter(({ id, attempt }) => store.deployments.get(id)?.attempt === attempt.n);
+      return inCharge.map(({ id, leaseMs }) => {
+        const row = store.find(id);
+        Object.assign(row, { heartbeatAtMs: store.now(), leaseMs });
+        const hasMessages = [...store.messages.values()].some((each) => each.deploymentId === id && !each.delivered);
+        const hasNotifications = [...store.outbox.values()].some(
+          (each) => each.deploymentId === id && each.deliveredAtMs === null,
+        );
+        return { id, cancelRequested: row.cancelRequested, hasMessages, hasNotifications };
+      });
     },
     async assertInCharge(attempt) {
       store.takeCharge(attempt.deploymentId, attempt);

@@ -3,7 +3,7 @@ import type { Attempt } from "../../domain/attempt.ts";
 import { defaultLeaseMs, firstFreeId, mayReplace, ruleOnOutcome } from "../../domain/lock.ts";
 import type { Outcome } from "../../domain/outcome.ts";
 import type { Superseded } from "../../domain/supersede.ts";
-import type { DeploymentRow, ExecutorRow, Ledger } from "../../ports/ledger.ts";
+import type { Attended, DeploymentRow, ExecutorRow, Ledger } from "../../ports/ledger.ts";
 import type { LedgerDatabase, Queries } from "./database.ts";
 import { deploymentUnknown, outcomeLatched, staleAttempt } from "./refusals.ts";
 import { jsonText } from "./storable.ts";
@@ -17,6 +17,7 @@ type DeploymentsPart = Pick<
   | "finish"
   | "beginAttempt"
   | "heartbeat"
+  | "heartbeats"
   | "assertInCharge"
   | "release"
 >;
@@ -81,6 +82,22 @@ export function postgresDeployments(db: LedgerDatabase): DeploymentsPart {
       );
       return row ?? refuse(db, id, attempt);
     },
+
+    heartbeats: (beats) =>
+      db.rows<Attended>(
+        `with beat as (
+           select deployments.id, given.lease from $schema.deployments
+           join jsonb_to_recordset($1) as given (id text, n integer, lease integer)
+             on deployments.id = given.id and deployments.attempt = given.n
+           for update of deployments skip locked)
+         update $schema.deployments as mine set heartbeat_at_ms = $schema.now_ms(), lease_ms = beat.lease
+         from beat where mine.id = beat.id
+         returning mine.id, mine.cancel as "cancelRequested",
+           exists (select from $schema.messages where deployment_id = mine.id and delivered_at_ms is null) as "hasMessages",
+           exists (select from $schema.outbox where deployment_id = mine.id and delivered_at_ms is null)
+             as "hasNotifications"`,
+        [jsonText(beats.map(({ id, attempt, leaseMs }) => ({ id, n: attempt.n, lease: Math.round(leaseMs) })))],
+      ),
 
     async assertInCharge(attempt) {
       const { deploymentId: id, n } = attempt;
