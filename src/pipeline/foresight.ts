@@ -25,6 +25,7 @@ export async function foresight(
   if (rollout.verdict.mode === "off") return [];
   const planned = await planVerdict(parts, version, serving?.components ?? [], serving, signal);
   if (planned.canary === null) return [`nothing is compared: ${planned.why}`];
+  if (!planned.compares) return planned.remarks;
   if (planned.requestsPerSecond === 0) {
     return [
       ...planned.remarks,

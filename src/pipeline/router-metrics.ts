@@ -103,8 +103,8 @@ function collect(
   arms.stable.push({ counts: revisions.get(stable), edgesMs });
 }
 
-/** History is read with the stable version on both sides. */
-const isRehearsal = ({ candidate, stable }: MetricQuery): boolean => candidate === stable;
+/** History, and a first deployment, are read with the same version on both sides. */
+const isRehearsal = ({ candidate, stable }: MetricQuery): boolean => candidate.version === stable.version;
 
 const revisionOf = ({ revisions }: MetricArm, component: string): RevisionId | undefined => revisions[component];
 

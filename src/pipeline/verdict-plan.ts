@@ -4,9 +4,7 @@
  * demotes. Whatever could not be measured is named.
  */
 import type { MetricBucket, RateCounts } from "../domain/canary/bucket.ts";
-import { applyBucket, beginCanary } from "../domain/canary/canary.ts";
 import { type Dispersion, endHistory, noDispersion, stepDispersion } from "../domain/canary/dispersion.ts";
-import { judgeCanary } from "../domain/canary/judge.ts";
 import {
   bucketIndexAt,
   type CanaryPlan,
@@ -19,6 +17,7 @@ import { emptyWindow, quantileMsOf } from "../domain/traffic-window.ts";
 import type { VerdictSettings } from "../domain/verdict-settings.ts";
 import type { MetricArm, MetricSource } from "../ports/metric-source.ts";
 import type { Parts } from "./parts.ts";
+import { rehearse } from "./rehearsal.ts";
 import { routerMetricNames, routerMetrics } from "./router-metrics.ts";
 
 const historyMs = 10 * 60_000;
@@ -28,6 +27,8 @@ const latencySamplesMin = 300;
 
 export interface VerdictPlan {
   readonly canary: CanaryPlan;
+  /** False: there is no stable version, and only gross faults can be seen. */
+  readonly compares: boolean;
   readonly candidate: MetricArm;
   readonly stable: MetricArm;
   /** Of both versions together, from the stable version's history; 0: no traffic was seen. */
@@ -61,10 +62,10 @@ export async function planVerdict(
   const { verdict } = parts.settings.rollout;
   if (verdict.mode === "off")
     return { canary: null, why: "the sequential test is switched off (rollout.verdict.mode)" };
-  if (stable === null) return { canary: null, why: "nothing serves yet, so there is nothing to compare with" };
   const sources = metricSourcesOf(parts);
   if (sources.length === 0)
     return { canary: null, why: "no router here tells what happened when, and no metric is configured" };
+  if (stable === null) return guardPlan(parts, version, candidate);
   const arms = { candidate: armOf(version, candidate), stable: armOf(stable.version, stable.components) };
   const firstIndex = bucketIndexAt(parts.clock.now(), verdict.bucketMs);
   const history = await readHistory(sources, arms.stable, firstIndex, verdict, signal);
@@ -73,19 +74,50 @@ export async function planVerdict(
   if (metrics.every((metric) => metric.advisory)) {
     return { canary: null, why: `no metric can decide: ${remarks.join("; ") || "each of them only advises"}` };
   }
-  const canary: CanaryPlan = {
-    ...canaryDefaults,
-    firstIndex,
-    bucketMs: verdict.bucketMs,
-    graceMs: verdict.graceMs,
-    warmupMs: verdict.warmUpMs,
-    horizonBuckets: Math.max(1, Math.round(verdict.horizonMs / verdict.bucketMs)),
-    alpha: verdict.falseAlarm,
-    holdAlpha: verdict.holdFalseAlarm,
-    metrics,
-  };
+  const canary = { ...fixedBy(verdict, firstIndex), metrics };
   const rehearsed = verdict.rehearsal ? rehearse(canary, history, remarks) : canary;
-  return { canary: rehearsed, ...arms, ...trafficOf(history, verdict), remarks };
+  return { canary: rehearsed, compares: true, ...arms, ...trafficOf(history, verdict), remarks };
+}
+
+const fixedBy = (verdict: VerdictSettings, firstIndex: number): Omit<CanaryPlan, "metrics"> => ({
+  ...canaryDefaults,
+  firstIndex,
+  bucketMs: verdict.bucketMs,
+  graceMs: verdict.graceMs,
+  warmupMs: verdict.warmUpMs,
+  horizonBuckets: Math.max(1, Math.round(verdict.horizonMs / verdict.bucketMs)),
+  alpha: verdict.falseAlarm,
+  holdAlpha: verdict.holdFalseAlarm,
+});
+
+/** Nothing to compare with: a declared rate of failures takes the control's place, and only gross faults are beyond doubt. */
+function guardPlan(
+  { clock, settings, routers }: Parts,
+  version: string,
+  candidate: readonly ServingComponent[],
+): PlannedVerdict {
+  const { verdict, limits } = settings.rollout;
+  const why = "nothing serves yet, so there is nothing to compare with";
+  if (routerMetrics(routers) === undefined || verdict.advisory.includes("errors")) return { canary: null, why };
+  const declaredRate = limits.errorRate ?? metricDefaults.guard.declaredRate;
+  const guard: MetricPlan = {
+    ...metricDefaults.guard,
+    declaredRate,
+    kind: "guard",
+    name: "errors",
+    weight: 1,
+    holds: false,
+  };
+  const arm = armOf(version, candidate);
+  return {
+    canary: { ...fixedBy(verdict, bucketIndexAt(clock.now(), verdict.bucketMs)), metrics: [guard] },
+    compares: false,
+    candidate: arm,
+    stable: arm,
+    requestsPerSecond: 0,
+    stableErrorRate: 0,
+    remarks: [`${why}; failures are held against a declared ${100 * declaredRate} %`],
+  };
 }
 
 /** The stable version on both sides, since it is all there is. In parts: a router must not be kept from its requests. */
@@ -195,60 +227,6 @@ function weighed(metrics: readonly Unweighed[], verdict: VerdictSettings, remark
     // The weight of one that only advises counts nowhere.
     return { ...metric, weight: part || 1, advisory: part === 0, holds };
   });
-}
-
-/**
- * Stable against stable: the first shard of its sessions as if it were the candidate. A long-lived bad client, or whatever else
- * makes a metric fire without any difference between versions, would make it fire in the rollout as well.
- */
-function rehearse(canary: CanaryPlan, history: readonly MetricBucket[], remarks: string[]): CanaryPlan {
-  const indexes = history.map(({ index }) => index);
-  if (indexes.length === 0) return canary;
-  const firstIndex = Math.min(...indexes);
-  const fired = new Set(
-    canary.metrics
-      .filter(({ kind, advisory }) => (kind === "errors" || kind === "rate") && !advisory)
-      .filter((metric) => firesAlone(canary, metric, firstIndex, history))
-      .map(({ name }) => name),
-  );
-  const others = canary.metrics.filter(({ name, advisory }) => !advisory && !fired.has(name));
-  if (fired.size > 0 && others.length === 0) {
-    remarks.push("every metric fired when the stable version was compared with itself: their verdicts deserve doubt");
-  }
-  if (fired.size === 0 || others.length === 0) return canary;
-  for (const name of fired) {
-    remarks.push(`${name} only advises: it fired when the stable version was compared with itself`);
-  }
-  const sum = others.reduce((total, { weight }) => total + weight, 0);
-  const metrics = canary.metrics.map((metric): MetricPlan => {
-    const isKept = others.includes(metric);
-    return { ...metric, advisory: !isKept, weight: isKept ? metric.weight / sum : 1 };
-  });
-  return { ...canary, metrics };
-}
-
-function firesAlone(
-  canary: CanaryPlan,
-  metric: MetricPlan,
-  firstIndex: number,
-  history: readonly MetricBucket[],
-): boolean {
-  const plan: CanaryPlan = { ...canary, firstIndex, metrics: [{ ...metric, weight: 1 }] };
-  let state = beginCanary(plan);
-  for (const bucket of history) {
-    const halves = bucket.metric === metric.name ? splitShards(bucket) : undefined;
-    if (halves !== undefined) state = applyBucket(plan, state, halves);
-  }
-  return judgeCanary(plan, state).kind === "rollback";
-}
-
-function splitShards(bucket: MetricBucket): MetricBucket | undefined {
-  const { reading } = bucket;
-  if (reading.kind !== "rate") return undefined;
-  const [candidate, ...others] = reading.stableShards ?? [];
-  if (candidate === undefined || others.length === 0) return undefined;
-  const stable = others.reduce((sum, part) => ({ events: sum.events + part.events, total: sum.total + part.total }));
-  return { ...bucket, reading: { kind: "rate", candidate, stable, stableShards: others } };
 }
 
 function trafficOf(

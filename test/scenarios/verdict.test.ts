@@ -1,6 +1,6 @@
 /** Z2 R1: the sequential test in whole deployments: what it catches, after how much, and what it never takes for a pass. */
 import { expect, test } from "vitest";
-import { inServingWorld } from "./in-world.ts";
+import { inServingWorld, inWorld } from "./in-world.ts";
 import type { Ended, World, WorldOptions } from "./world.ts";
 import { minute, type SettingsChange, scenarioSettings, second, verdictOff } from "./world-settings.ts";
 import type { ReleaseBehaviour } from "./world-sources.ts";
@@ -202,4 +202,14 @@ test("R1 a step ends before its bake where that is wanted and the candidate is p
   const [first] = ended.record.rollout as unknown as readonly [{ bakedMs: number; evidence: { kind: string } }];
   expect(first.bakedMs).toBeLessThan(10 * minute);
   expect(first.evidence.kind).toBe("good");
+});
+
+test("Z2 a first release has nothing to be compared with: gross failures are held against a declared rate", async () => {
+  const world = inWorld({ releases: { "v1.0.0": { errorRate: 0.7 } }, settings: { rollout: decides } });
+
+  const ended = await world.deploy("v1.0.0");
+
+  expect(ended.failure).toMatchObject({ code: "CANDIDATE_WORSE" });
+  expect(ended.failure?.message).toMatch(/failed on the candidate, where 1 % are allowed/);
+  expect(await world.at().running()).toEqual([]);
 });

@@ -22,7 +22,7 @@ export async function judgeRound(
 ): Promise<Verdict> {
   return worst([
     await healthRound(intent, percent, ctx),
-    judgeTraffic(windows.candidate, windows.stable, limitsOf(intent)),
+    judgeTraffic(windows.candidate, windows.stable, limitsOf(intent, percent)),
     decides(intent) ? verdictOf(look) : pass,
   ]);
 }
@@ -41,9 +41,11 @@ function verdictOf(look: Look | undefined): Verdict {
 }
 
 /** Without a bake there is no time to see traffic: only the health checks judge, and the plan says so. */
-function limitsOf(intent: RolloutIntent) {
+function limitsOf(intent: RolloutIntent, percent: number) {
   const { rollout, step, routed, verdict } = intent;
-  const limits = limitsInForce(rollout.limits, decides(intent) && verdict.canary !== null);
+  // At 100 % without a control nothing is compared any more.
+  const compares = verdict.canary !== null && verdict.compares && percent < 100;
+  const limits = limitsInForce(rollout.limits, decides(intent) && compares);
   return step.bakeMs === 0 || routed.length === 0 ? { ...limits, minRequests: 0 } : limits;
 }
 
