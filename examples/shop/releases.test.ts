@@ -160,7 +160,7 @@ test("v1.1.0's migration leaves the running v1.0.0 working, and is not pending a
   expect((await json(`${next.gatewayUrl}/api/items/1`)).body).toMatchObject({ stock: 12 });
 });
 
-test("v1.2.0 says it is healthy while 5 % of its answers are 500, marked as its own fault through the gateway", async () => {
+test("v1.2.0 says it is healthy while a quarter of its answers are 500, marked as its own fault through the gateway", async () => {
   const { url } = await migratedTo("v1.2.0");
   const { gatewayUrl, catalogueUrl } = await start("v1.2.0", url);
 
@@ -172,8 +172,8 @@ test("v1.2.0 says it is healthy while 5 % of its answers are 500, marked as its 
   }
 
   const failed = answers.filter(({ status }) => status === 500);
-  expect(failed.length).toBeGreaterThan(30);
-  expect(failed.length).toBeLessThan(75);
+  expect(failed.length).toBeGreaterThan(200);
+  expect(failed.length).toBeLessThan(300);
   expect(failed.every(({ fault }) => fault === "release")).toBe(true);
   expect(answers.filter(({ status }) => status === 200).every(({ fault }) => fault === null)).toBe(true);
   expect((await fetch(`${catalogueUrl}/health`)).status).toBe(200);

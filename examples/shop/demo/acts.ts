@@ -43,8 +43,8 @@ export const acts: readonly Act[] = [
     tag: "v1.2.0",
     environment: production,
     title: "a release that is healthy by its own word",
-    says: "Its health endpoint answers 200, yet it fails 5 % of the requests for items. Nobody is told; it has to be noticed.",
-    expected: { outcome: "rolled-back", exitCode: 4, reason: /requests failed/ },
+    says: "Its health endpoint answers 200, yet it fails a quarter of the requests for items. Nobody is told; it has to be noticed.",
+    expected: { outcome: "rolled-back", exitCode: 4, reason: /errors: .*evidence/ },
   },
   {
     tag: "v1.3.0",
