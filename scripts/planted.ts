@@ -1,7 +1,7 @@
 /**
- * `npm run planted [-- name …] [--seeds M]`: does the simulation find faults? Each patch in test/planted/ removes one safeguard
- * from a clone of the last commit; then the random walk runs for up to M seeds, and where it finds nothing, the tests that the
- * patch's header names. Ends with 1 when a planted bug was not found.
+ * `npm run planted [-- name …] [--seeds M] [--from S]`: does the simulation find faults? Each patch in test/planted/ removes one
+ * safeguard from a clone of the last commit; then the random walk runs for up to M seeds from S on, and where it finds nothing,
+ * the tests that the patch's header names. Ends with 1 when a planted bug was not found.
  *
  * A patch's header: `# <what is removed>` and, where a walk cannot see it, `# tests: <path> …`.
  */
@@ -22,12 +22,14 @@ interface Planted {
 interface Finding {
   readonly found: boolean;
   readonly by: string;
+  /** Shows it again. */
+  readonly replay: string;
 }
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seeds: { type: "string", default: "300" } },
+  options: { seeds: { type: "string", default: "300" }, from: { type: "string", default: "1" } },
 });
 
 function plantedBugs(): readonly Planted[] {
@@ -57,22 +59,27 @@ function must(program: string, argv: readonly string[], cwd: string): void {
 
 /** The patch is in place in `folder`. */
 function look(bug: Planted, folder: string): Finding {
-  const soak = run(process.execPath, ["scripts/soak.ts", "--seeds", values.seeds], folder);
-  const seed = /^seed (\d+): ([^:]+)/m.exec(soak.said);
-  if (soak.code === 1 && seed) return { found: true, by: `the walk, seed ${seed[1]}: ${seed[2]}` };
-  if (soak.code !== 0) return { found: false, by: `nothing: the soak itself ended with ${soak.code}` };
+  const replay = `npm run planted -- ${bug.name}`;
+  const argv = ["scripts/soak.ts", "--seeds", values.seeds, "--from", values.from];
+  const soak = run(process.execPath, argv, folder);
+  const [, seed, invariant] = /^seed (\d+): ([^:]+)/m.exec(soak.said) ?? [];
+  if (soak.code === 1 && seed) {
+    return { found: true, by: `the walk, seed ${seed}: ${invariant}`, replay: `${replay} --seeds 1 --from ${seed}` };
+  }
+  if (soak.code !== 0) return { found: false, by: `nothing: the soak itself ended with ${soak.code}`, replay };
   for (const path of bug.tests) {
     const { code } = run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", path], folder);
-    if (code !== 0) return { found: true, by: `not the walk (${values.seeds} seeds), but ${path}` };
+    if (code !== 0) return { found: true, by: `not the walk (${values.seeds} seeds), but ${path}`, replay };
   }
-  return { found: false, by: `NOT FOUND: ${values.seeds} seeds, ${bug.tests.join(" ") || "no test named"}` };
+  return { found: false, by: `NOT FOUND: ${values.seeds} seeds, ${bug.tests.join(" ") || "no test named"}`, replay };
 }
 
 function plant(bug: Planted, folder: string): Finding {
   must("git", ["checkout", "--quiet", "--", "."], folder);
   const applied = run("git", ["apply", bug.path], folder);
-  if (applied.code !== 0) return { found: false, by: `the patch does not apply: ${applied.said.trim()}` };
-  return look(bug, folder);
+  if (applied.code === 0) return look(bug, folder);
+  const by = `the patch does not apply: ${applied.said.trim()}`;
+  return { found: false, by, replay: `npm run planted -- ${bug.name}` };
 }
 
 /** A test that fails without any bug would find every one of them. */
@@ -93,7 +100,7 @@ try {
     const finding = plant(bug, clone);
     found += finding.found ? 1 : 0;
     console.log(`${finding.found ? "found" : "NOT  "}  ${bug.name.padEnd(30)} ${finding.by}\n       ${bug.what}`);
-    console.log(`       See it again: npm run planted -- ${bug.name}`);
+    console.log(`       See it again: ${finding.replay}`);
   }
   console.log(`\nfound ${found} of ${bugs.length}`);
   process.exitCode = bugs.length > 0 && found === bugs.length ? 0 : 1;

@@ -16,7 +16,7 @@ interface Line {
 }
 
 /** Seeds per process: a fresh one now and then keeps whatever a walk leaves behind from adding up. */
-const sliceSize = 500;
+const sliceSize = 250;
 /** A walk takes some 30 ms; one that says nothing for so long goes round in circles. */
 const hangsAfterMs = 30_000;
 

@@ -128,7 +128,7 @@ async function approvedFirst({ id, kind }: DeploymentRow, { world, settings }: W
   const digest = events.map(({ detail }) => detail as { readonly digest?: string }).find((each) => each.digest)?.digest;
   const votes = await world.ledger.approvals(id);
   const valid = votes.filter(
-    (vote) => vote.planDigest === digest && ["bob", "eve", "kim"].includes(vote.by) && vote.comment !== "forged",
+    (vote) => vote.planDigest === digest && ["bob", "eve"].includes(vote.by) && vote.comment !== "forged",
   );
   const approvedAtMs = Math.min(...valid.map(({ atMs }) => atMs));
   const own = new Set(world.processes.filter((each) => each.deploymentId === id).map(({ executorId }) => executorId));

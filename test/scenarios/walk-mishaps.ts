@@ -112,7 +112,7 @@ const vanish = (name: string, tag: string, how: "gone" | "changed"): Mishap => (
 
 /** People who may not, and what they try. */
 export const badVotes: readonly Mishap[] = [
-  person("vote of its starter", (world, id) => world.approve(id, "ada")),
+  person("vote of its starter", (world, id) => world.approve(id, "kim")),
   person("vote of a stranger", (world, id) => world.approve(id, "mallory")),
   person("vote for another plan", (world, id) => world.vote(id, "bob", { planDigest: "another" })),
   person("vote with a forged proof", (world, id) => world.vote(id, "eve", { comment: "forged" })),
@@ -170,7 +170,11 @@ const people: readonly Mishap[] = [
     name: "a migration nobody planned",
     hinders: false,
     async happen(world, id) {
-      if (!(await isOpen(world, id))) return false;
+      // What is applied already, or about to be, was looked at before.
+      const isLate = world.acts.some(
+        ({ what, executorId }) => what === "apply" && world.deploymentOf(executorId) === id,
+      );
+      if (isLate || !(await isOpen(world, id))) return false;
       world.smuggle({ id: "666_smuggled", sql: "DROP TABLE orders" });
       return true;
     },
@@ -244,4 +248,8 @@ const rooms: readonly (readonly Mishap[])[] = [processes, processes, people, rou
 
 export const chooseMishap = (chance: Chance): Mishap => among(chance, among(chance, rooms));
 
-export const mishapNames: readonly string[] = [...badVotes, ...rooms.flat()].map(({ name }) => name);
+export function mishapNamed(name: string): Mishap {
+  const found = rooms.flat().find((mishap) => mishap.name === name);
+  if (!found) throw new Error(`no mishap is called ${name}`);
+  return found;
+}

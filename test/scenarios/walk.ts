@@ -4,6 +4,7 @@
  */
 import type { Fate } from "../../src/engine/simulated/world.ts";
 import type { DeploymentRow } from "../../src/ports/ledger.ts";
+import { chooseAim } from "./walk-aims.ts";
 import { among, type Chance } from "./walk-chance.ts";
 import { checkInvariants } from "./walk-invariants.ts";
 import { badVotes, chooseMishap, type Mishap, spoiltInStore } from "./walk-mishaps.ts";
@@ -145,6 +146,13 @@ async function theOthers(walked: Walk, calm: () => void): Promise<readonly Deplo
     const mishap = chooseMishap(chance);
     whenChosen(walked, chooseWhen(chance), () => befall(walked, mishap, id));
   }
+  const aim = chooseAim(chance);
+  if (aim) {
+    whenChosen(walked, aim.when, () => {
+      befall(walked, aim.mishap, id);
+      if (aim.rival) void world.clock.sleep(300).then(() => ask(walked, "v1.2.0", "two deployments at once"));
+    });
+  }
   const rival = among(chance, ["", "", "", "v1.2.0", "v1.2.0", "v1.0.1", "rollback"]);
   if (rival) whenChosen(walked, chooseWhen(chance), () => void ask(walked, rival, "two deployments at once"));
   // From here on nothing new goes wrong: a held or waiting deployment ends by its own limits.
@@ -166,14 +174,18 @@ async function theOthers(walked: Walk, calm: () => void): Promise<readonly Deplo
 
 async function begin(walked: Walk, version: string): Promise<string> {
   const { world, watch, chance } = walked;
-  const id = await world.begin(version);
+  // One who may approve what others start.
+  const id = await world.begin(version, { by: "kim" });
   watch.asked.push({ id, kind: "deploy", version });
   const votes = walked.approvalsRequired > 0 ? Math.floor(chance() * 3) : 0;
   for (let n = 0; n < votes; n++) {
     const mishap = among(chance, badVotes);
-    void world.clock.sleep((3 + chance() * 8) * second).then(() => befall(walked, mishap, id));
+    void world.clock.sleep((6 + chance() * 8) * second).then(() => befall(walked, mishap, id));
   }
-  if (chance() < 0.75) void world.clock.sleep((5 + chance() * 12) * second).then(() => world.approve(id, "bob"));
+  const overtaken = version === "v1.1.0" && walked.approvalsRequired > 0 && chance() < 0.25;
+  if (overtaken) void world.clock.sleep(4 * second).then(() => ask(walked, "v1.2.0", "two deployments at once"));
+  const approvedAfterMs = (overtaken ? 60 : 7 + chance() * 25) * second;
+  if (chance() < 0.75) void world.clock.sleep(approvedAfterMs).then(() => world.approve(id, "bob"));
   return id;
 }
 

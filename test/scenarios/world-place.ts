@@ -147,7 +147,8 @@ export function openPlace(
         const outcome = outcomeOn(component, chance);
         for (let n = 0; n < requestsPerSecond; n++) {
           const met = router.serve(outcome) !== undefined;
-          if (!met && everServed) lost.push(`${component}: no version at ${clock.now()}`);
+          if (!met && everServed && !running.hasKilled(component))
+            lost.push(`${component}: no version at ${clock.now()}`);
           everServed ||= met;
         }
       }
@@ -178,6 +179,7 @@ function runningCopies() {
       if (effect === "stopped" || effect === "crashed") add(key, -1);
     },
     any: (component: string, revision: RevisionId) => (copies.get(`${component} ${revision}`) ?? 0) > 0,
+    hasKilled: (component: string) => [...killed].some((key) => key.startsWith(`${component} `)),
     kill: (component: string, revision: RevisionId) => void killed.add(`${component} ${revision}`),
     isKilled: (component: string, revision: RevisionId) => killed.has(`${component} ${revision}`),
   };
