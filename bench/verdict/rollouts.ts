@@ -95,9 +95,12 @@ const sluice = (name: string, plan: CanaryPlan): Tool => ({
       if (next !== share) sinceShareMs = 0;
       return next;
     };
-    return { first: firstShare(scene.requestsPerSecond), course };
+    return { first: wholePercent(firstShare(scene.requestsPerSecond)), course };
   },
 });
+
+/** A split is in whole per cents, and at least one. */
+const wholePercent = (share: number): number => Math.max(1, Math.floor(100 * share + 1e-9)) / 100;
 
 interface Standing {
   readonly share: number;
@@ -116,7 +119,8 @@ function shareAfter(
   if (test === undefined || state.rollback !== null) return "rollback";
   if (state.hold !== null) return timerEnded ? "held" : share;
   const excessUpperBound = upperBoundOf(test) ?? 1;
-  return nextShare({ share, sinceShareMs, sinceStartMs, requestsPerSecond, excessUpperBound });
+  const wanted = nextShare({ share, sinceShareMs, sinceStartMs, requestsPerSecond, excessUpperBound });
+  return Math.max(share, wholePercent(wanted));
 }
 
 const shipped = sluice("Sluice, adaptive", plan);
@@ -187,7 +191,7 @@ export function rolloutTable(runs: number, seed: number): Table {
       ...faultRates.map(({ label }) => `extra failures, ${label}`),
     ],
     rows,
-    note: `Means of ${runs} rollouts of 30 minutes; 0.5 % fail on the stable version. The dispersion is declared as 1. "Full" is 95 % for Sluice, which keeps 5 % as the control. Held is a HOLD that nobody answered in ten minutes, after which the default is to go back (promised: at most 1.25 % for one metric of four).`,
+    note: `Means of ${runs} rollouts of 30 minutes; 0.5 % fail on the stable version. Splits are in whole per cents; the dispersion is declared as 1. "Full" is 95 % for Sluice, which keeps 5 % as the control. Held is a HOLD that nobody answered in ten minutes, after which the default is to go back (promised: at most 1.25 % for one metric of four).`,
     figures: [
       {
         what: "healthy to full, slowest median at 50 req/s and more",
