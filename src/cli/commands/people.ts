@@ -1,4 +1,4 @@
-/** What people decide: approve, reject, cancel, promote, and notes they leave. Each is a row in the ledger before it is anything else. */
+/** What people decide: approve, reject, cancel, and notes they leave (steer.ts: pause, promote). Each is a row in the ledger before it is anything else. */
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type DeploymentRow, peopleTopic } from "../../app/model.ts";
@@ -120,34 +120,6 @@ export async function cancelCommand(
   } else await ledger.requestCancel(row.id, user, reason);
   wake(session, row);
   output.result({ deployment: row.id, cancelled: true }, `cancel of ${row.id} requested; ${effect}`);
-  output.next(`sluice logs ${row.id} --follow`);
-  return 0;
-}
-
-/** X1: where a failed stage is held for a person, the person lets it go on. */
-export async function promoteCommand(session: Session, id: string, options: ReasonedOptions): Promise<number> {
-  const row = await deploymentOf(session, id);
-  const { output, user } = session;
-  if (row.state !== "waiting") {
-    throw usage(
-      `${row.id} is not held for a person (it is ${row.outcome ?? row.state}).`,
-      `See it: sluice status ${row.id}`,
-    );
-  }
-  const reason = reasonOf(options.reason, `sluice promote ${row.id}`);
-  if (options.dryRun) {
-    output.result(
-      { dryRun: true, deployment: row.id, promoted: false },
-      `would let ${row.id} go on in spite of what it is held for`,
-    );
-    output.next(`sluice promote ${row.id} --reason ${JSON.stringify(reason)}`);
-    return 0;
-  }
-  await leaveTrace(session, row, "promote by hand", `${user} decided to go on: ${reason}`, { reason });
-  const { ledger } = await session.state();
-  await ledger.post(row.id, peopleTopic, { kind: "promote", by: user, reason }, randomUUID());
-  wake(session, row);
-  output.result({ deployment: row.id, promoted: true }, `${row.id} goes on`);
   output.next(`sluice logs ${row.id} --follow`);
   return 0;
 }

@@ -1,28 +1,33 @@
-/** Continues what a dead process left: one deployment, or all that nobody runs any more. */
+/** Continues what a dead process left, one deployment or all that nobody runs any more; and ends a pause. */
 
 import { isAbandoned } from "../../app/abandoned.ts";
 import { machineClock } from "../../app/clock.ts";
 import type { DeploymentRow } from "../../app/model.ts";
 import { begunByOtherVersion, isOtherVersions, type OtherVersion } from "../../app/other-versions.ts";
 import { startWorker } from "../../app/start-worker.ts";
+import { isPaused } from "../../domain/steering.ts";
 import { deploymentOf } from "../find.ts";
 import { follow } from "../follow.ts";
 import type { Session } from "../session.ts";
 import { tellOtherVersions } from "../tell-other-versions.ts";
+import { endPause } from "./steer.ts";
 
 /** A lease ends by itself; longer than any sensible one, somebody really is running it. */
 const leaseWaitMs = 15_000;
 
-export async function resumeCommand(
-  session: Session,
-  id: string | undefined,
-  options: { readonly wait?: boolean; readonly detach?: boolean; readonly dryRun?: boolean },
-): Promise<number> {
+export interface ResumeOptions {
+  readonly wait?: boolean;
+  readonly detach?: boolean;
+  readonly dryRun?: boolean;
+  /** Of the end of a pause. */
+  readonly reason?: string;
+}
+
+export async function resumeCommand(session: Session, id: string | undefined, options: ResumeOptions): Promise<number> {
   const named = id === undefined ? undefined : await deploymentOf(session, id);
   const otherVersions = await tellOtherVersions(session);
-  // Whether it ended a moment before or a moment after this was typed, the answer is the same.
-  if (named?.state === "ended") return follow(session, named.id, { wait: false, revive: false });
-  if (named && isOtherVersions(named)) throw begunByOtherVersion(named);
+  const answer = named && answerFor(session, named, options);
+  if (answer !== undefined) return answer;
   const open = named ? [named] : await unfinished(session);
   const [first] = open;
   if (first === undefined) return nothingToResume(session, otherVersions);
@@ -37,6 +42,14 @@ export async function resumeCommand(
   for (const row of open) await resumeOne(session, row);
   if (options.detach) return 0;
   return follow(session, first.id, { wait: options.wait ?? false, revive: true, justStarted: true, knownUpTo });
+}
+
+/** Undefined: there is something to resume. */
+function answerFor(session: Session, named: DeploymentRow, options: ResumeOptions): Promise<number> | undefined {
+  // Whether it ended a moment before or a moment after this was typed, the answer is the same.
+  if (named.state === "ended") return follow(session, named.id, { wait: false, revive: false });
+  if (isOtherVersions(named)) throw begunByOtherVersion(named);
+  return isPaused(named.steering) ? endPause(session, named, options) : undefined;
 }
 
 function nothingToResume({ output }: Session, otherVersions: readonly OtherVersion[]): number {

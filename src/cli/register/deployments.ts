@@ -1,9 +1,10 @@
 /** Commands about deployments: starting, following, deciding, looking back. */
 import type { Command } from "commander";
-import type { BeginOptions, DeployOptions } from "../commands/deploy.ts";
+import type { DeployOptions } from "../commands/deploy.ts";
 import type { HistoryOptions } from "../commands/history.ts";
 import type { LogsOptions } from "../commands/logs.ts";
 import type { ReasonedOptions, VoteOptions } from "../commands/people.ts";
+import type { ResumeOptions } from "../commands/resume.ts";
 import type { RollbackOptions } from "../commands/rollback.ts";
 import type { StandbyCommandOptions } from "../commands/standby.ts";
 import type { Bind } from "./bind.ts";
@@ -57,11 +58,12 @@ function registerStarting(program: Command, bind: Bind): void {
     );
 
   running(program.command("resume [deployment]"))
-    .description("go on with what a dead process left: one deployment, or all of them")
+    .description("end a pause; or go on with what a dead process left: one deployment, or all of them")
+    .option("--reason <text>", "why a pause ends, for the audit trail")
     .option("--dry-run", "show what would be resumed")
     .addHelpText("after", examples("sluice resume"))
     .action(
-      bind(async (session, id: string | undefined, options: BeginOptions & { dryRun?: boolean }) =>
+      bind(async (session, id: string | undefined, options: ResumeOptions) =>
         (await import("../commands/resume.ts")).resumeCommand(session, id, options),
       ),
     );
@@ -118,17 +120,7 @@ function registerDeciding(program: Command, bind: Bind): void {
       ),
     );
 
-  program
-    .command("promote <deployment>")
-    .description("let a deployment that is held for a person go on")
-    .option("--reason <text>", "why, for the audit trail")
-    .option("--dry-run", "show what it would mean")
-    .addHelpText("after", examples('sluice promote production --reason "the failing check is a known one"'))
-    .action(
-      bind(async (session, id: string, options: ReasonedOptions) =>
-        (await import("../commands/people.ts")).promoteCommand(session, id, options),
-      ),
-    );
+  registerSteering(program, bind);
 
   program
     .command("note <deployment> <text...>")
@@ -137,6 +129,32 @@ function registerDeciding(program: Command, bind: Bind): void {
     .action(
       bind(async (session, id: string, text: readonly string[]) =>
         (await import("../commands/people.ts")).noteCommand(session, id, text),
+      ),
+    );
+}
+
+function registerSteering(program: Command, bind: Bind): void {
+  program
+    .command("pause <deployment>")
+    .description("hold a rollout at its weight, also beyond its bake, until `resume` or `promote`")
+    .option("--reason <text>", "why, for the audit trail")
+    .option("--dry-run", "show what it would mean")
+    .addHelpText("after", examples('sluice pause production --reason "the campaign has just begun"'))
+    .action(
+      bind(async (session, id: string, options: ReasonedOptions) =>
+        (await import("../commands/steer.ts")).pauseCommand(session, id, options),
+      ),
+    );
+
+  program
+    .command("promote <deployment>")
+    .description("let a deployment go on: one that is held for a person, or a weight before its bake is over")
+    .option("--reason <text>", "why, for the audit trail")
+    .option("--dry-run", "show what it would mean")
+    .addHelpText("after", examples('sluice promote production --reason "the failing check is a known one"'))
+    .action(
+      bind(async (session, id: string, options: ReasonedOptions) =>
+        (await import("../commands/steer.ts")).promoteCommand(session, id, options),
       ),
     );
 }

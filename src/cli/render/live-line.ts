@@ -1,5 +1,6 @@
 /** The last line while a deployment runs: what it does now, and, while traffic is shifted, the numbers that decide. */
 import { humanDuration } from "../../domain/duration.ts";
+import { stripControl } from "../../domain/redactor.ts";
 import { paint } from "../output.ts";
 import type { Progress } from "./progress.ts";
 import { clip, number, plural } from "./text.ts";
@@ -26,12 +27,20 @@ function plainLine({ waitingFor }: Progress, running: Progress["stages"][number]
 
 /** `50 % █████░░░░░ 1,204 requests · 0 failed · stable 0 failed · next step in 42 s` */
 export function trafficLine(progress: Progress, nowMs: number): string {
-  const { percent, candidate, stable, endsAtMs } = progress;
+  const { percent, candidate, stable } = progress;
   const counted = candidate ? [readingText(candidate)] : ["no requests counted yet"];
   const beside =
     stable && stable.requests > 0 ? [`stable ${number(stable.errors)} of ${number(stable.requests)} failed`] : [];
-  const next = endsAtMs === null ? [] : [`${nextWord(progress)} ${inTime(endsAtMs - nowMs)}`];
+  const next = whatNext(progress, nowMs);
   return [`${paint.bold(`${percent ?? 0} %`)} ${bar(percent ?? 0)} ${counted.join()}`, ...beside, ...next].join(" · ");
+}
+
+function whatNext(progress: Progress, nowMs: number): readonly string[] {
+  const { endsAtMs, byHand, paused } = progress;
+  if (paused) return [`paused by ${stripControl(paused.by)}`];
+  if (endsAtMs === null) return [];
+  if (byHand && endsAtMs <= nowMs) return ["waits to be promoted by a person"];
+  return [`${nextWord(progress)} ${inTime(endsAtMs - nowMs)}`];
 }
 
 const inTime = (ms: number): string => (ms <= 0 ? "when it is decided" : `in ${countdown(ms)}`);

@@ -16,7 +16,11 @@ export interface StageProgress {
   readonly tookMs: number | null;
 }
 
+/** Where the rollout stands: `asking` waits for approvals, `after` is also the way back. */
+export type RolloutPhase = "before" | "asking" | "rollout" | "after";
+
 export interface Progress {
+  readonly phase: RolloutPhase;
   readonly stages: readonly StageProgress[];
   /** The candidate's share now, as read back from the router; null before the first shift. */
   readonly percent: number | null;
@@ -24,6 +28,10 @@ export interface Progress {
   readonly stable: Reading | null;
   /** When the running stage's time is over; null where it has none. */
   readonly endsAtMs: number | null;
+  /** The running weight waits for a person once its bake is over. */
+  readonly byHand: boolean;
+  /** A person ordered it to stay at its weight. */
+  readonly paused: { readonly by: string; readonly reason: string; readonly atMs: number } | null;
   readonly waitingFor: { readonly missing: number; readonly planDigest: string } | null;
   readonly plan: Plan | null;
   readonly digest: string | null;
@@ -62,19 +70,39 @@ export function progressOf(events: readonly DeploymentEvent[], settings: Timing,
   for (const event of events) {
     const detail = (event.detail ?? {}) as Detail;
     // What people do is told, but is no stage.
-    if (event.actor !== null) continue;
+    if (event.actor !== null) {
+      facts = { ...facts, ...orderFacts(event) };
+      continue;
+    }
     noteEntry(entries, event, detail);
     facts = { ...facts, ...trafficFacts(detail), ...planFacts(event, detail) };
   }
   const running = entries.findLast(({ state }) => state === "running");
   const stages = [...entries.map(shown), ...(ended ? [] : ahead(entries, facts.plan, settings))];
   const waitingFor = ended ? null : facts.waitingFor;
-  return { ...facts, waitingFor, stages, endsAtMs: running ? endOf(running, settings) : null };
+  const phase = waitingFor ? "asking" : phaseOf(entries);
+  return { ...facts, waitingFor, phase, stages, ...(running ? endOf(running, settings) : noEnd) };
 }
 
-type Facts = Omit<Progress, "stages" | "endsAtMs">;
+function phaseOf(entries: readonly Entry[]): RolloutPhase {
+  if (entries.at(-1)?.step === "rollout") return "rollout";
+  return entries.some(({ step }) => step === "rollout") ? "after" : "before";
+}
 
-const nothingYet: Facts = { percent: null, candidate: null, stable: null, waitingFor: null, plan: null, digest: null };
+type Facts = Omit<Progress, "stages" | "endsAtMs" | "byHand" | "phase">;
+
+const nothingYet: Facts = {
+  ...{ percent: null, candidate: null, stable: null, waitingFor: null, plan: null, digest: null },
+  paused: null,
+};
+
+/** The newest order counts: a promotion ends a pause as well. */
+function orderFacts({ step, actor, atMs, detail }: DeploymentEvent): Partial<Facts> {
+  if (step === "promote by hand" || step === "continue by hand") return { paused: null };
+  if (step !== "pause by hand") return {};
+  const { reason } = (detail ?? {}) as { readonly reason?: string };
+  return { paused: { by: actor ?? "", reason: reason ?? "", atMs } };
+}
 
 /** A change of weight begins a new count. */
 function trafficFacts({ shifted, percent, backOn, candidate, stable }: Detail): Partial<Facts> {
@@ -124,10 +152,15 @@ function finishApproval(entries: readonly Entry[], atMs: number): void {
   if (approval) Object.assign(approval, { state: "done", tookMs: atMs - approval.startedAtMs });
 }
 
-function endOf({ step, startedAtMs, percent }: Entry, { rollout, observation }: Timing): number | null {
-  if (step === "observe") return startedAtMs + observation.durationMs;
+type End = Pick<Progress, "endsAtMs" | "byHand">;
+
+const noEnd: End = { endsAtMs: null, byHand: false };
+
+function endOf({ step, startedAtMs, percent }: Entry, { rollout, observation }: Timing): End {
+  if (step === "observe") return { ...noEnd, endsAtMs: startedAtMs + observation.durationMs };
   const bake = rollout.steps.find((each) => each.percent === percent);
-  return step === "rollout" && bake ? startedAtMs + rollout.settleMs + bake.bakeMs : null;
+  if (step !== "rollout" || bake === undefined) return noEnd;
+  return { endsAtMs: startedAtMs + rollout.settleMs + bake.bakeMs, byHand: bake.promote === "by-hand" };
 }
 
 /** What the plan names after the last stage that began: an earlier one that left no trace had nothing to do. */

@@ -181,6 +181,12 @@ export function nextFor({ id, environment, state, outcome, runner, progress }: D
   if (state === "ended") return outcome === "succeeded" ? `sluice history ${environment}` : `sluice record ${id}`;
   if (state === "quarantined") return `sluice cancel ${id} --release --reason "…"`;
   if (runner === null || !runner.alive) return `sluice resume ${id}`;
-  if (state === "waiting") return progress.waitingFor ? `sluice approve ${id}` : `sluice promote ${id} --reason "…"`;
-  return `sluice logs ${id} --follow`;
+  return orderFor(id, state, progress);
+}
+
+/** What a person may have to say to it. */
+function orderFor(id: string, state: string, { phase, paused, waitingFor }: Progress): string {
+  if (paused && phase === "rollout") return `sluice resume ${id}`;
+  if (state !== "waiting") return `sluice logs ${id} --follow`;
+  return waitingFor ? `sluice approve ${id}` : `sluice promote ${id} --reason "…"`;
 }

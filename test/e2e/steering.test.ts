@@ -1,0 +1,160 @@
+/**
+ * R1: a person holds a rollout at its weight, takes the hold back, lets it go on before its time; with the real program. Each
+ * deployment waits for an approval first, so that an order can be there before the weight it is for, however slow the machine is.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "./processes.ts";
+import { type JsonLine, jsonLines, type Ran, type TinyProject, tinyProject, told } from "./project.ts";
+import type { TinyRelease } from "./tiny-release.ts";
+
+const bakeMs = 300;
+const rollout = `{ steps: [{ percent: 50, bake: ${bakeMs}ms }, { percent: 100, bake: 200ms }], checkEvery: 100ms, settle: 0s, failureLimit: 3, drainTimeout: 2s, limits: { minRequests: 5, errorRate: 0.05 }, unknownFor: 3s, unattended: 5s, keepStable: 0s, verdict: { bucket: 250ms, grace: 250ms } }`;
+const approvals = "{ required: 1, wait: 0s, acceptDeclared: true, approvers: [grace] }";
+const releases = ["v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0"].map((tag): TinyRelease => ({ tag, behaviour: "healthy" }));
+
+let project: TinyProject;
+
+interface Line extends JsonLine {
+  readonly atMs: number;
+}
+
+interface Begun {
+  readonly id: string;
+  readonly ended: Promise<Ran>;
+  untilTold(words: RegExp): Promise<Line>;
+  lines(): readonly Line[];
+}
+
+/** Followed to its end; its story is read as it is printed. */
+async function begin(version: string): Promise<Begun> {
+  const { child, ended } = project.start(["deploy", "production", version, "--wait", "--json"]);
+  let text = "";
+  child.stdout?.on("data", (chunk: string) => {
+    text += chunk;
+  });
+  const lines = () => jsonLines({ stdout: text.slice(0, text.lastIndexOf("\n") + 1) }) as readonly Line[];
+  const created = await eventually("it is there", () => lines().find(({ type }) => type === "created"), 60_000);
+  const untilTold = (words: RegExp) =>
+    eventually(`${words} in the story`, () => lines().find(({ title }) => words.test(title ?? "")), 60_000);
+  await untilTold(/^waiting for 1 more approval/);
+  return { id: created.deployment ?? "", ended, untilTold, lines };
+}
+
+const approve = async (id: string): Promise<void> => {
+  const ran = await project.sluiceAs("grace", "approve", id);
+  expect(ran.exitCode, told(ran)).toBe(0);
+};
+
+beforeAll(async () => {
+  project = await tinyProject({ environment: { rollout, approvals }, releases });
+  const first = await begin("v1.0.0");
+  await approve(first.id);
+  const ran = await first.ended;
+  expect(ran.exitCode, told(ran)).toBe(0);
+}, 120_000);
+
+afterAll(async () => {
+  await project?.stop();
+});
+
+interface Status {
+  readonly deployment: { readonly state: string; readonly progress: Readonly<Record<string, unknown>> };
+}
+
+describe("R1 a rollout is steered by hand", () => {
+  test("R1 D4 a pause holds the weight beyond its bake, a promotion ends both, and the audit trail has who and why", {
+    timeout: 180_000,
+  }, async () => {
+    const { id, untilTold, lines, ended } = await begin("v1.1.0");
+    const early = await project.sluiceAs("grace", "pause", id, "--reason", "lunch");
+    expect(early.exitCode, told(early)).toBe(0);
+    expect(early.stdout).toContain("held at its first weight");
+
+    await approve(id);
+    const shifted = await untilTold(/^50 % on v1\.1\.0/);
+    await untilTold(/^50 %: paused by grace: lunch/);
+    const dry = await project.sluice("pause", "production", "--reason", "still eating", "--dry-run");
+    const again = await project.sluiceAs("ada", "pause", "production", "--reason", "still eating");
+    const held = await untilTold(/^50 %: paused by ada: still eating/);
+
+    expect(dry.stdout, told(dry)).toMatch(/^would pause .*held at 50 %/);
+    expect(again.stdout, told(again)).toContain("held at 50 %");
+    expect(held.atMs - shifted.atMs, "the bake is over").toBeGreaterThan(bakeMs);
+    const status = jsonLines(await project.sluice("status", id, "--json"))[0] as unknown as Status;
+    expect(status.deployment).toMatchObject({ state: "running", progress: { percent: 50, paused: { by: "ada" } } });
+    const shown = await project.sluice("status", "production");
+    expect(shown.stdout).toMatch(/traffic +50 % .*paused by ada/);
+    expect(shown.stderr).toContain(`sluice resume ${id}`);
+
+    const promoted = await project.sluiceAs("grace", "promote", "production", "--reason", "it looks good");
+
+    expect(promoted.exitCode, told(promoted)).toBe(0);
+    const ran = await ended;
+    expect(ran.exitCode, told(ran)).toBe(0);
+    const [first] = lines().filter(({ step, phase }) => step === "rollout" && phase === "end");
+    expect(first?.title).toMatch(/^50 % let go on by grace/);
+    const audit = jsonLines(await project.sluice("audit", id, "--json"))[0] as unknown as {
+      entries: readonly object[];
+    };
+    expect(audit.entries).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ actor: "grace", action: "pause by hand", reason: "lunch" }),
+        expect.objectContaining({ actor: "ada", action: "pause by hand", reason: "still eating" }),
+        expect.objectContaining({ actor: "grace", action: "promote by hand", reason: "it looks good" }),
+      ]),
+    );
+  });
+
+  test("R1 resume takes a pause back, and the rollout goes on; a promotion does not stand in for an approval", {
+    timeout: 120_000,
+  }, async () => {
+    const { id, untilTold, ended } = await begin("v1.2.0");
+    const promoted = await project.sluice("promote", id, "--reason", "x");
+    expect(promoted.exitCode, told(promoted)).toBe(2);
+    expect(promoted.stderr).toMatch(/waits for approvals, which a promotion does not replace/);
+    expect(promoted.stderr).toContain(`sluice approve ${id}`);
+    const paused = await project.sluice("pause", id, "--reason", "wait for the report");
+    expect(paused.exitCode, told(paused)).toBe(0);
+    await approve(id);
+    await untilTold(/^50 %: paused by ada/);
+
+    const dry = await project.sluice("resume", id, "--dry-run");
+    const resumed = await project.sluice("resume", id, "--reason", "it is here");
+
+    expect(dry.stdout, told(dry)).toContain("would end the pause by ada (wait for the report)");
+    expect(resumed.stdout, told(resumed)).toContain("goes on: the pause by ada (wait for the report) is over");
+    const ran = await ended;
+    expect(ran.exitCode, told(ran)).toBe(0);
+  });
+});
+
+describe("an order that has nothing to steer is refused, and nothing is recorded", () => {
+  const refused: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ["a pause of what has ended", ["pause", "production", "--reason", "x"], /not in its rollout \(ended: succeeded\)/],
+    ["a promotion of what has ended", ["promote", "production", "--reason", "x"], /not in its rollout \(ended: succ/],
+    ["a pause of what nobody knows", ["pause", "nothing-here", "--reason", "x"], /no deployment "nothing-here"/],
+  ];
+
+  test.for(refused)("%s", { timeout: 30_000 }, async ([, words, says]) => {
+    const actions = async () => (await project.sluice("audit", "--json")).stdout;
+    const before = await actions();
+
+    const ran = await project.sluice(...words);
+
+    expect(ran.exitCode, told(ran)).toBe(2);
+    expect(ran.stderr).toMatch(says);
+    expect(ran.stderr).toMatch(/sluice (status|history)/);
+    expect(await actions()).toBe(before);
+  });
+
+  test("without a reason it is refused as well: the audit trail needs one", { timeout: 60_000 }, async () => {
+    const { id, ended } = await begin("v1.3.0");
+
+    const bare = await project.sluice("pause", id);
+
+    expect(bare.exitCode, told(bare)).toBe(2);
+    expect(bare.stderr).toContain("A reason is needed");
+    expect((await project.sluice("cancel", id, "--reason", "enough")).exitCode).toBe(0);
+    expect((await ended).exitCode).not.toBe(0);
+  });
+});
