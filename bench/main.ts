@@ -11,6 +11,9 @@ const benches: Readonly<Record<string, string>> = {
   router: "lost requests and shares while weights change, latency against direct calls, throughput against HAProxy",
   status: "sluice status as a whole process",
   deploy: "a deployment whose waits are zero, as a whole process",
+  resume: "from kill -9 to the first step of the successor: the standby with nobody watching, and sluice resume",
+  waiting:
+    "a thousand deployments that wait for an approval, on one process: memory, processor, time to take them over",
   pipeline: "what the pipeline itself costs: on the real engine with waits zero, and in virtual time",
   "verdict-bucket": "what one bucket of one metric costs the verdict",
   "verdict-simulated":
