@@ -27,6 +27,7 @@ import type { Router } from "../ports/router.ts";
 import { checkpointsFor } from "./checkpoints.ts";
 import { checksFor } from "./checks.ts";
 import { hashOf, sha256Of } from "./hashing.ts";
+import { metricSourcesFor } from "./metric-sources.ts";
 import { notifiersFor } from "./notifiers.ts";
 import { readText } from "./project.ts";
 import { proofFaultFor } from "./proof.ts";
@@ -57,7 +58,12 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
     ciGate: ciGateFor(settings, projectFolder, secrets),
     target: processTarget({ root: settings.target.root, environment: settings.environment, clock }),
     routers: routersFor(settings, clock, resolve),
-    metricSources: [],
+    metricSources: metricSourcesFor(settings.metrics, {
+      environment: settings.environment,
+      clock,
+      projectFolder,
+      resolve,
+    }),
     databases,
     migrators: settings.migrations.map((migration) => migratorFor(migration, resolve)),
     backups: diskBackupStore({ folder: settings.backup.folder, name: settings.backup.folder }),

@@ -25,6 +25,7 @@ const common = {
   load: { maxPerCpu: 4 },
   lock: { onBusy: "fail", queueTimeout: "1h", lease: "3s", heartbeat: "1s" },
   health: [],
+  metrics: [],
   rollback: {
     window: "60m",
     confirmWord: "ROLLBACK",

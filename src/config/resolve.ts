@@ -18,6 +18,7 @@ import type {
 } from "../domain/settings.ts";
 import { completeEnvironment } from "./merge.ts";
 import type { ReadFile } from "./read-file.ts";
+import { metricSourceSettings } from "./resolve-metrics.ts";
 import { healthSettings, observationSettings, rolloutSettings, smokeSettings } from "./resolve-watch.ts";
 import type { CompleteEnvironment, Configuration } from "./schema.ts";
 import { didYouMean } from "./suggestion.ts";
@@ -71,6 +72,7 @@ export function resolveEnvironment(
     },
     rollout: rolloutSettings(complete.rollout),
     health: complete.health.map((check) => healthSettings(check, complete.url)),
+    metrics: metricSourceSettings(complete.metrics),
     smoke: smokeSettings(complete.smoke, complete.url),
     observation: observationSettings(complete.observation),
     rollback: { windowMs: rollback.window, confirmWord: rollback.confirmWord, on: rollback.on },

@@ -25,6 +25,23 @@ const notifyNamesChannels: Rule = ({ configuration, layers, fault }) => {
   }
 };
 
+const routersMetrics: readonly string[] = ["errors", "latency", "share"];
+
+/** A second source of the same name would be counted twice. */
+const metricsHaveTheirOwnNames: Rule = ({ layers, fault }) => {
+  const named = layers.flatMap(({ path, written }) =>
+    (written.metrics ?? []).flatMap(({ metrics }, at) =>
+      metrics.map((metric, index) => ({
+        name: typeof metric === "string" ? metric : metric.name,
+        path: [...path, "metrics", at, "metrics", index],
+      })),
+    ),
+  );
+  for (const { name, path } of named.filter((each) => routersMetrics.includes(each.name))) {
+    fault(path, `"${name}" is what the router itself measures`, `name it otherwise, e.g. my-${name}`);
+  }
+};
+
 const componentsAreKnown: Rule = (book) => {
   for (const layer of book.layers) {
     for (const section of ["ports", "variables"] as const) componentsOf(book, layer, section);
@@ -130,6 +147,7 @@ const backupNamesAreDistinct: Rule = ({ configuration, environments, fault }) =>
 export const namingRules: readonly Rule[] = [
   migrationsNameDatabases,
   notifyNamesChannels,
+  metricsHaveTheirOwnNames,
   componentsAreKnown,
   portsAreDistinct,
   foldersAreDistinct,

@@ -55,7 +55,8 @@ function usesOf({ path, written }: Layer): readonly Use[] {
       return [...usesIn(step.headers, [...above, "headers"]), ...usesInJson(step.json, [...above, "json"])];
     }),
   );
-  return [...variables, ...steps];
+  const metrics = (written.metrics ?? []).flatMap((source, at) => usesInJson(source, [...path, "metrics", at]));
+  return [...variables, ...steps, ...metrics];
 }
 
 /** What every environment uses must be declared for every one; what one uses, for that one. */

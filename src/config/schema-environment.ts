@@ -8,6 +8,7 @@ import { checkActions, checkTable, strictnessLevels } from "../domain/checks.ts"
 import { health, Smoke } from "./schema-checks.ts";
 import { SecretSourceSchema } from "./schema-components.ts";
 import { Approvals, Backup, Ci, Disk, Load, Lock, Memory, Router, Target } from "./schema-guards.ts";
+import { Metrics } from "./schema-metrics.ts";
 import { Audit, Limits, Observation, Records, Rollback, RollbackOn, Rollout } from "./schema-rollout.ts";
 import {
   httpUrl,
@@ -76,6 +77,7 @@ export const Environment = z.strictObject({
   backup: Backup,
   rollout: Rollout,
   health: health(),
+  metrics: Metrics,
   smoke: Smoke,
   observation: Observation,
   rollback: Rollback,

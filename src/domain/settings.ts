@@ -4,6 +4,7 @@
  */
 
 import type { CheckAction, CheckName, Strictness } from "./checks.ts";
+import type { MetricSourceSettings } from "./metric-settings.ts";
 import type { RouteSettings } from "./routing.ts";
 import type { AdaptiveSettings, RolloutStrategy, VerdictSettings } from "./verdict-settings.ts";
 
@@ -223,6 +224,8 @@ export interface EnvironmentSettings {
   readonly backup: BackupSettings;
   readonly rollout: RolloutSettings;
   readonly health: readonly HealthCheckSettings[];
+  /** Of numbers besides the routers' own (O4). */
+  readonly metrics: readonly MetricSourceSettings[];
   readonly smoke: {
     readonly suite: SmokeSuite;
     readonly timeoutMs: number;

@@ -9,7 +9,7 @@ import { bucketIndexAt, type CanaryPlan } from "../domain/canary/plan.ts";
 import { asJson } from "../domain/json.ts";
 import type { EvidenceRow } from "../ports/ledger.ts";
 import type { StageContext } from "./stage.ts";
-import { metricSourcesOf, type VerdictPlan } from "./verdict-plan.ts";
+import { lagBucketsOf, metricSourcesOf, type VerdictPlan } from "./verdict-plan.ts";
 
 /** Buckets read at once after a long absence. */
 const mostAtOnce = 400;
@@ -55,19 +55,51 @@ async function applyNext(
   row: EvidenceRow,
   toIndex: number,
 ): Promise<EvidenceRow> {
-  const { candidate, stable, canary } = plan;
-  const query = { bucketMs: canary.bucketMs, fromIndex: row.nextIndex, toIndex, candidate, stable };
-  const read = await Promise.all(metricSourcesOf(ctx.parts).map((source) => source.read(query, ctx.signal)));
-  const planned = new Set(canary.metrics.map(({ name }) => name));
-  const buckets = read.flat().filter(({ metric }) => planned.has(metric));
+  const buckets = await readRows(ctx, plan, row.nextIndex, toIndex);
   let now = row;
   for (let index = row.nextIndex; index < toIndex && now.nextIndex === index; index++) {
-    const mine = buckets.filter((bucket) => bucket.index === index);
-    const state = mine.reduce((before, bucket) => applied(canary, before, bucket), stateOf(now));
+    const mine = buckets.get(index) ?? [];
+    const state = mine.reduce((before, bucket) => applied(plan.canary, before, bucket), stateOf(now));
     const after = { state: asJson(state), nextIndex: index + 1 };
     now = await ctx.parts.ledger.applyBuckets(ctx.deploymentId, index, mine, after, ctx.attempt);
   }
   return now;
+}
+
+/**
+ * By the place of the grid at which they are applied: a source whose intervals settle late delivers each of its buckets so many
+ * places later, and keeps nobody waiting.
+ */
+async function readRows(
+  { parts, signal }: StageContext,
+  { candidate, stable, canary }: VerdictPlan,
+  fromIndex: number,
+  toIndex: number,
+): Promise<ReadonlyMap<number, readonly MetricBucket[]>> {
+  const planned = new Set(canary.metrics.map(({ name }) => name));
+  const rows = new Map<number, MetricBucket[]>();
+  await Promise.all(
+    metricSourcesOf(parts).map(async (source) => {
+      const lag = lagBucketsOf(source, canary.graceMs, canary.bucketMs);
+      const [from, to] = [Math.max(canary.firstIndex, fromIndex - lag), toIndex - lag];
+      if (to <= from) return;
+      const query = { bucketMs: canary.bucketMs, fromIndex: from, toIndex: to, candidate, stable };
+      for (const bucket of await source.read(query, signal)) {
+        if (planned.has(bucket.metric)) rows.set(bucket.index + lag, [...(rows.get(bucket.index + lag) ?? []), bucket]);
+      }
+    }),
+  );
+  return rows;
+}
+
+/** Sources without a history are watched beside the bake; what nobody watched is missing. Returns how to stop it. */
+export function watchSources({ parts, signal }: StageContext, { candidate, stable, canary }: VerdictPlan): () => void {
+  const stopped = new AbortController();
+  const until = AbortSignal.any([signal, stopped.signal]);
+  for (const source of metricSourcesOf(parts)) {
+    void source.sample?.({ bucketMs: canary.bucketMs, candidate, stable }, until);
+  }
+  return () => stopped.abort();
 }
 
 /** Impossible counts are not guessed at: the bucket counts as missing, with the reason. */

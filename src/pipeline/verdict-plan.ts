@@ -70,7 +70,7 @@ export async function planVerdict(
   const firstIndex = bucketIndexAt(parts.clock.now(), verdict.bucketMs);
   const history = await readHistory(sources, arms.stable, firstIndex, verdict, signal);
   const remarks: string[] = [];
-  const metrics = weighed(metricsFrom(sources, history, verdict, remarks), verdict, remarks);
+  const metrics = weighed(metricsFrom(sources, history, verdict, remarks), sources, verdict, remarks);
   if (metrics.every((metric) => metric.advisory)) {
     return { canary: null, why: `no metric can decide: ${remarks.join("; ") || "each of them only advises"}` };
   }
@@ -210,8 +210,22 @@ function cutsOf(history: readonly MetricBucket[], name: string): readonly [numbe
   return cuts.every(Number.isFinite) ? (cuts as unknown as readonly [number, number, number]) : undefined;
 }
 
+/** How many buckets later than the grace a source's intervals are complete. */
+export const lagBucketsOf = ({ settledAfterMs = 0 }: MetricSource, graceMs: number, bucketMs: number): number =>
+  Math.max(0, Math.ceil((settledAfterMs - graceMs) / bucketMs));
+
+const lagOf = (sources: readonly MetricSource[], metric: string, { graceMs, bucketMs }: VerdictSettings): number => {
+  const source = sources.find(({ metrics }) => metrics.includes(metric));
+  return source === undefined ? 0 : lagBucketsOf(source, graceMs, bucketMs);
+};
+
 /** As configured; else equal. A configured weight of what is not there would be lost: it is shared out, and named. */
-function weighed(metrics: readonly Unweighed[], verdict: VerdictSettings, remarks: string[]): readonly MetricPlan[] {
+function weighed(
+  metrics: readonly Unweighed[],
+  sources: readonly MetricSource[],
+  verdict: VerdictSettings,
+  remarks: string[],
+): readonly MetricPlan[] {
   const advisory = new Set(verdict.advisory);
   const judged = metrics.filter(({ name }) => !advisory.has(name));
   const given = (name: string): number => (verdict.weights === null ? 1 : (verdict.weights[name] ?? 0));
@@ -224,8 +238,9 @@ function weighed(metrics: readonly Unweighed[], verdict: VerdictSettings, remark
   return metrics.map((metric): MetricPlan => {
     const part = advisory.has(metric.name) || sum === 0 ? 0 : given(metric.name) / sum;
     const holds = verdict.holdOn.includes(metric.name);
+    const lagBuckets = lagOf(sources, metric.name, verdict);
     // The weight of one that only advises counts nowhere.
-    return { ...metric, weight: part || 1, advisory: part === 0, holds };
+    return { ...metric, weight: part || 1, advisory: part === 0, holds, lagBuckets };
   });
 }
 

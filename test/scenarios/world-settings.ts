@@ -113,6 +113,7 @@ export function scenarioSettings(environment: string): EnvironmentSettings {
       keepStableMs: 0,
     },
     health: [],
+    metrics: [],
     smoke: { suite: "essential", timeoutMs: minute, maxResponseMs: null, checks: [], journeys: [] },
     observation: {
       durationMs: minute,

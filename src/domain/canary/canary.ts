@@ -79,7 +79,7 @@ export function applyBucket(plan: CanaryPlan, state: CanaryState, bucket: Metric
 }
 
 const isWholeRow = (plan: CanaryPlan, { row, metrics }: CanaryState): boolean =>
-  plan.metrics.every(({ name }) => (metrics[name]?.lastIndex ?? row) >= row);
+  plan.metrics.every(({ name, lagBuckets = 0 }) => (metrics[name]?.lastIndex ?? row) >= row - lagBuckets);
 
 function stepMetric(plan: CanaryPlan, metric: MetricPlan, before: MetricState, bucket: MetricBucket): MetricState {
   const { index, reading } = bucket;

@@ -90,8 +90,8 @@ function upperBounds(plan: CanaryPlan, state: CanaryState): Record<string, numbe
 }
 
 function unknownMetrics(plan: CanaryPlan, state: CanaryState, throughIndex: number): CanaryVerdict["unknownMetrics"] {
-  return plan.metrics.flatMap(({ name }) => {
-    const reason = unknownReason(state.metrics[name], throughIndex);
+  return plan.metrics.flatMap(({ name, lagBuckets = 0 }) => {
+    const reason = unknownReason(state.metrics[name], Math.max(throughIndex - lagBuckets, plan.firstIndex - 1));
     return reason === undefined ? [] : [{ name, reason }];
   });
 }

@@ -15,6 +15,8 @@ interface MetricPlanBase {
    * any difference shows; so latency holds only where that is asked for. Absent: it holds.
    */
   readonly holds?: boolean;
+  /** Its buckets come so many places of the grid later than the others', since its provider settles late. Absent: 0. */
+  readonly lagBuckets?: number;
   /** Nats that one bucket can give at most, outside the hard half: at 6, with a weight of a quarter, none decides alone. */
   readonly cap: number;
   /** It is good once U is at most this. */

@@ -8,7 +8,7 @@ import { SluiceError } from "../../domain/errors.ts";
 import { nextMove, type StepMove } from "../../domain/rollout.ts";
 import { isPaused, isPromoted, type Steering } from "../../domain/steering.ts";
 import { toneOf, type Verdict } from "../../domain/verdict.ts";
-import { type Look, lookAtEvidence, nextLookAtMs } from "../evidence.ts";
+import { type Look, lookAtEvidence, nextLookAtMs, watchSources } from "../evidence.ts";
 import { drawWindows, readCounters, type Windows, windowsSince } from "../reading.ts";
 import type { StageContext } from "../stage.ts";
 import { decides, judgeRound } from "./bake-round.ts";
@@ -35,6 +35,15 @@ interface Baking {
 
 /** @param percent what the candidate has meanwhile. */
 export async function bake(intent: RolloutIntent, percent: number, ctx: StageContext): Promise<Baked> {
+  const stopWatching = intent.verdict.canary === null ? () => undefined : watchSources(ctx, intent.verdict);
+  try {
+    return await hold(intent, percent, ctx);
+  } finally {
+    stopWatching();
+  }
+}
+
+async function hold(intent: RolloutIntent, percent: number, ctx: StageContext): Promise<Baked> {
   const { clock } = ctx.parts;
   const { rollout, step, startedAtMs } = intent;
   const endsAtMs = startedAtMs + rollout.settleMs + step.bakeMs;
