@@ -104,7 +104,7 @@ async function start(stateFolder: string): Promise<EmbeddedPostgres> {
     return handle(stateFolder, location, session, true);
   } catch (thrown) {
     // Nobody would ever stop it: what cannot be opened is not adopted either.
-    await stopPostmaster(pid);
+    await stopPostmaster(pid, "at-once").catch(() => undefined);
     throw thrown;
   }
 }

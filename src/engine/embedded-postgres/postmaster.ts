@@ -55,7 +55,9 @@ export async function makeCluster(
   const { dataFolder } = location;
   if (existsSync(join(dataFolder, "PG_VERSION"))) return;
   if (existsSync(dataFolder) && readdirSync(dataFolder).length > 0) throw damaged(dataFolder, "PG_VERSION is missing");
-  if (location.made) throw damaged(dataFolder, "it was made before and is gone");
+  // A person who sets it aside, as they are told to, wants a new one.
+  if (location.made && !existsSync(`${dataFolder}.damaged`))
+    throw damaged(dataFolder, "it was made before and is gone");
   const filling = `${dataFolder}.${process.pid}-${Date.now()}`;
   const logBytes = sizeOf(logFile);
   makePrivateFolder(filling, account);
@@ -136,15 +138,35 @@ export function readPidFile(dataFolder: string): { readonly pid: number; readonl
   }
 }
 
-/** Fast shutdown: sessions are ended, data is written, the process is gone when this resolves. */
-export async function stopPostmaster(pid: number): Promise<void> {
+/** A server whose files are damaged may not come to the end of a fast shutdown. */
+const fastForMs = 30_000;
+
+/**
+ * Fast shutdown: sessions are ended, data is written, the process is gone when this resolves. One that does not end by it, or that
+ * is told to go at once, leaves its log to be read at the next start, which loses nothing that was committed.
+ */
+export async function stopPostmaster(pid: number, how: "fast" | "at-once" = "fast"): Promise<void> {
+  const gone = { everyMs: 10, forMs: fastForMs, what: `PostgreSQL (pid ${pid}) to stop` };
+  if (how === "fast") {
+    if (!tell(pid, "SIGINT")) return;
+    const ended = await poll(() => !isAlive(pid), gone).then(
+      () => true,
+      () => false,
+    );
+    if (ended) return;
+  }
+  if (tell(pid, "SIGQUIT")) await poll(() => !isAlive(pid), gone);
+}
+
+/** False: it is gone already. */
+function tell(pid: number, signal: NodeJS.Signals): boolean {
   try {
-    process.kill(pid, "SIGINT");
+    process.kill(pid, signal);
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return;
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
     throw error;
   }
-  await poll(() => !isAlive(pid), { everyMs: 10, forMs: 60_000, what: `PostgreSQL (pid ${pid}) to stop` });
 }
 
 const sizeOf = (file: string): number => (existsSync(file) ? statSync(file).size : 0);

@@ -40,7 +40,7 @@ export const damaged = (folder: string, why: string, cause?: unknown): SluiceErr
     remedy: "operator",
     at: folder,
     message: `The state database in ${folder} is damaged or not complete: ${why.replace(/\.$/, "")}. Nothing was changed or deleted; what serves goes on serving.`,
-    hint: `Put the folder back from a copy of this machine. Without one, set it aside and begin a new ledger, which has to take its targets over: mv ${folder} ${folder}.damaged, then: sluice lock take-over <environment> --reason "…"`,
+    hint: `Put the folder back from a copy of this machine. Without one, set it aside and begin a new ledger, which has to take its targets over: ${existsSync(folder) ? `mv ${folder} ${folder}.damaged` : `mkdir -p ${folder}.damaged`}, then: sluice lock take-over <environment> --reason "…"`,
     ...(cause === undefined ? {} : { cause }),
   });
 
