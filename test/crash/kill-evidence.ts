@@ -139,8 +139,12 @@ export async function evidenceOf(
     told: news.map(({ kind }) => kind).sort(),
     requests: seen.requests,
   };
+  const record = (await place.state.ledger.record(id)) as RecordRead | undefined;
+  const why =
+    found.outcome === scenario.outcome ? [] : [`because: ${record?.failure?.message ?? "no failure is recorded"}`];
   const faults = [
     ...claims(scenario, found),
+    ...why,
     ...doubled("a migration took effect", effects),
     ...doubled(
       "news under one key",
@@ -242,4 +246,5 @@ async function recorded(
 
 interface RecordRead {
   readonly outcome?: string;
+  readonly failure?: { readonly message: string } | null;
 }
