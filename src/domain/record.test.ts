@@ -26,6 +26,7 @@ const facts: RecordFacts = {
   smoke: [],
   rollout: [],
   observation: null,
+  verdict: { compared: false, why: "the sequential test is switched off (rollout.verdict.mode)" },
   events: [],
   rollbackUntilMs: null,
   folder: "/srv/records/x",
@@ -127,4 +128,11 @@ test("D5 the success criteria of a failed deployment are not met", () => {
   }[];
 
   expect(criteria.filter(({ met }) => met)).toEqual([]);
+});
+
+test("O4 a record without a comparison says why there is none", () => {
+  expect(recordOf({}).verdict).toEqual({
+    compared: false,
+    why: "the sequential test is switched off (rollout.verdict.mode)",
+  });
 });

@@ -10,6 +10,7 @@ import { asJson, type Json } from "./json.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
 import type { Verdict } from "./verdict.ts";
+import type { RecordedVerdict } from "./verdict-record.ts";
 
 /** A check's result as it is recorded; ports/check.ts has the whole of it. */
 export interface RecordedCheck {
@@ -41,6 +42,8 @@ export interface RecordFacts {
   readonly smoke: readonly RecordedCheck[];
   readonly rollout: readonly Json[];
   readonly observation: Json | null;
+  /** The comparison with the stable version, or why there was none. */
+  readonly verdict: RecordedVerdict;
   readonly events: readonly DeploymentEvent[];
   readonly rollbackUntilMs: number | null;
   readonly folder: string;
@@ -110,12 +113,25 @@ function ours(facts: RecordFacts) {
     })),
     backups: facts.backups,
     rollout: facts.rollout,
+    verdict: verdictJson(facts.verdict),
     smoke: facts.smoke,
     observation: facts.observation,
     success_criteria: successCriteria(facts),
     rollback_until: facts.rollbackUntilMs === null ? null : new Date(facts.rollbackUntilMs).toISOString(),
     folder: facts.folder,
     last_event_hash: facts.events.at(-1)?.hash ?? null,
+  };
+}
+
+/** In the record's spelling. Evidence of minus infinity (no metric decides) is null, as JSON has no word for it. */
+function verdictJson(verdict: RecordedVerdict) {
+  if (!verdict.compared) return verdict;
+  const { excessUpperBound, requestsPerSecond, caught, ...same } = verdict;
+  return {
+    ...same,
+    excess_upper_bound: excessUpperBound,
+    requests_per_second: requestsPerSecond,
+    caught: caught && { requests: caught.requests, failed: caught.failed, after_ms: caught.afterMs },
   };
 }
 

@@ -5,9 +5,12 @@ import {
   type FailureFacts,
   failureReport,
   type RollbackGuide,
+  recordText,
   rollbackInstructions,
   rollbackScript,
 } from "./reports.ts";
+
+import type { RecordedVerdict } from "./verdict-record.ts";
 
 const backup = {
   id: "production-main-20261120T120000Z-1",
@@ -92,6 +95,8 @@ const failure: FailureFacts = {
     { atMs: 61_000, step: "rollout", phase: "end", tone: "bad", title: "5 % failed" },
     { atMs: 1_000, step: "rollout", phase: "begin", tone: "info", title: "rollout" },
   ] as unknown as readonly DeploymentEvent[],
+  verdict: { compared: false, why: "nothing serves yet, so there is nothing to compare with" },
+  verdictFile: "verdict.svg",
   startedAtMs: 1_000,
   onCall: [],
 };
@@ -124,4 +129,53 @@ describe("D2 a failure report", () => {
     expect(text).toContain("nothing had to be undone");
     expect(text).toContain("Now serving: nothing.");
   });
+});
+
+describe("O4 what a report says of the comparison with the stable version", () => {
+  const compared = {
+    ...{ compared: true, mode: "decides", candidate: "v1.1.0", stable: "v1.0.0", kind: "rollback" },
+    ...{ reason: "errors: 9 of 10 on the candidate", remarks: ["latency only advises"] },
+    unknown: [{ name: "orders", reason: "the source is down (3 buckets in a row)" }],
+    caught: { requests: 1_300, failed: 1, afterMs: 7_200 },
+  } as unknown as RecordedVerdict;
+  const report = (verdict: RecordedVerdict) => failureReport({ ...failure, verdict });
+
+  test("the verdict, what it cost to find out, what was not known, and the picture", () => {
+    expect(report(compared)).toContain(
+      [
+        "## Compared with the stable version",
+        "Worse than the stable version: errors: 9 of 10 on the candidate.",
+        "",
+        "It was taken back after 1,300 candidate requests, 1 of them failed, 7.2 s after its first traffic.",
+        "- not known: orders: the source is down (3 buckets in a row)",
+        "- latency only advises",
+        "",
+        "![Weight, error rates of both versions and evidence over time](verdict.svg)",
+      ].join("\n"),
+    );
+  });
+
+  test("undecided is never told as passed, and what only advised says so", () => {
+    expect(report({ ...compared, kind: "undecided", mode: "advisory" } as RecordedVerdict)).toContain(
+      "Not decided, which is no pass: errors: 9 of 10 on the candidate (only advised).",
+    );
+  });
+
+  test("where nothing was compared there is a reason and no picture", () => {
+    const text = report(failure.verdict);
+
+    expect(text).toContain("Nothing was compared: nothing serves yet, so there is nothing to compare with.");
+    expect(text).not.toContain("verdict.svg");
+  });
+});
+
+test("D1 the record's text is indented, its rows of numbers are rows, and it is the same JSON", () => {
+  const record = { rows: [[1, -2.5e-7], [], [3, "x"]], note: "a list: [\n 1,\n 2\n]", more: { one: [1] } };
+
+  const text = recordText(record);
+
+  expect(JSON.parse(text)).toEqual(record);
+  expect(text).toContain("[ 1, -2.5e-7 ]");
+  expect(text).toContain('"one": [ 1 ]');
+  expect(text).toMatch(/^\{\n {2}"rows": \[\n/);
 });

@@ -3,7 +3,9 @@ import type { BackupManifest } from "./backup.ts";
 import { humanDuration } from "./duration.ts";
 import type { Failure } from "./errors.ts";
 import type { DeploymentEvent } from "./events.ts";
+import type { Json } from "./json.ts";
 import type { Outcome } from "./outcome.ts";
+import { caughtWords, type RecordedVerdict, verdictWords } from "./verdict-record.ts";
 
 export interface RollbackGuide {
   readonly environment: string;
@@ -92,6 +94,9 @@ export interface FailureFacts {
   readonly servesNow: string | null;
   readonly backups: readonly BackupManifest[];
   readonly events: readonly DeploymentEvent[];
+  readonly verdict: RecordedVerdict;
+  /** Beside the report, where something was compared. */
+  readonly verdictFile: string;
   readonly startedAtMs: number;
   readonly onCall: readonly string[];
 }
@@ -109,6 +114,9 @@ export function failureReport(facts: FailureFacts): string {
     "## What failed",
     `${failure.message} (${failure.code}, ${failure.at})`,
     ...(failure.evidence ? ["", "```", failure.evidence.trim(), "```"] : []),
+    "",
+    "## Compared with the stable version",
+    ...verdictLines(facts),
     "",
     "## What was undone",
     ...list(undone, "nothing had to be undone"),
@@ -137,3 +145,22 @@ export function failureReport(facts: FailureFacts): string {
     "",
   ].join("\n");
 }
+
+function verdictLines({ verdict, verdictFile }: FailureFacts): readonly string[] {
+  if (!verdict.compared) return [`${verdictWords(verdict)}.`];
+  return [
+    `${verdictWords(verdict)}.`,
+    ...(verdict.caught ? ["", `It was taken back ${caughtWords(verdict.caught)}.`] : []),
+    ...verdict.unknown.map(({ name, reason }) => `- not known: ${name}: ${reason}`),
+    ...verdict.remarks.map((remark) => `- ${remark}`),
+    "",
+    `![Weight, error rates of both versions and evidence over time](${verdictFile})`,
+  ];
+}
+
+/** A list of numbers alone. A line feed inside of a text is escaped in JSON, so that only real lists look like this. */
+const numbers = /\[\n\s*[-+.\deE]+(?:,\n\s*[-+.\deE]+)*\n\s*\]/g;
+
+/** Indented for people, but rows of numbers stay rows: a series of buckets would be a page for each interval. */
+export const recordText = (record: Json): string =>
+  `${JSON.stringify(record, null, 2).replace(numbers, (list) => list.replace(/\s+/g, " "))}\n`;

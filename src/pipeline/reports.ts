@@ -5,7 +5,7 @@ import { asJson } from "../domain/json.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { PlannedMigration } from "../domain/plan.ts";
 import { buildRecord, type RecordFacts } from "../domain/record.ts";
-import { failureReport, rollbackInstructions, rollbackScript } from "../domain/reports.ts";
+import { failureReport, recordText, rollbackInstructions, rollbackScript } from "../domain/reports.ts";
 import type { Serving } from "../domain/serving.ts";
 import { FlowLost } from "../ports/flow.ts";
 import type { RunFolder } from "../ports/run-folder.ts";
@@ -22,6 +22,7 @@ import { planning } from "./stages/plan.ts";
 import { rolloutStep } from "./stages/rollout-step.ts";
 import { smoke } from "./stages/smoke.ts";
 import { runSpec, startCandidate } from "./stages/start-candidate.ts";
+import { reportVerdict, verdictFile } from "./verdict-report.ts";
 
 const scriptFile = "rollback-without-sluice.sh";
 
@@ -34,12 +35,15 @@ export async function writeReports(
   return run.record("record", async (ctx) => {
     const { ledger } = run.parts;
     const serving = await servingNow(run.parts);
-    const facts = await factsOf(run, outcome, failure, undoFailures, serving, ctx);
+    const events = await ledger.events(run.row.id, 0);
+    const { recorded: verdict, svg } = await reportVerdict(run, events);
+    const facts = { ...(await factsOf(run, outcome, failure, undoFailures, serving, ctx)), events, verdict };
     const record = run.parts.redactor.json(buildRecord(facts));
     await ledger.saveRecord(run.row.id, record);
     await writeFiles(run, ctx, async (folder) => {
-      await folder.write("deployment-record.json", `${JSON.stringify(record, null, 2)}\n`);
+      await folder.write("deployment-record.json", recordText(record));
       await folder.write("deployment.log", storyText(facts.events));
+      if (svg) await folder.write(verdictFile, run.parts.redactor.text(svg));
       if (failure) await folder.write(reportFile(outcome), reportText(run, facts, failure));
       await writeGuide(run, facts, ctx);
     });
@@ -79,7 +83,7 @@ async function factsOf(
   undoFailures: readonly Failure[],
   serving: Serving | null,
   ctx: StageContext,
-): Promise<RecordFacts> {
+): Promise<Omit<RecordFacts, "events" | "verdict">> {
   const { ledger, clock, settings } = run.parts;
   const made = run.outputsOf(planning)[0];
   const endedAtMs = clock.now();
@@ -105,7 +109,6 @@ async function factsOf(
     smoke: run.outputsOf(smoke)[0] ?? [],
     rollout: run.outputsOf(rolloutStep).map(asJson),
     observation: asJson(run.outputsOf(observe)[0] ?? null),
-    events: await ledger.events(run.row.id, 0),
     rollbackUntilMs: canGoBack ? endedAtMs + settings.rollback.windowMs : null,
     folder: run.parts.runFolder(run.row.id).location,
     servesNow: serving?.version ?? null,
@@ -170,6 +173,8 @@ function reportText(run: Run, facts: RecordFacts, failure: Failure): string {
     servesNow: facts.servesNow,
     backups: facts.backups,
     events: facts.events,
+    verdict: facts.verdict,
+    verdictFile,
     startedAtMs: facts.createdAtMs,
     onCall: run.parts.settings.onCall,
   });

@@ -1,0 +1,40 @@
+/** O4 Z2: the comparison as it is kept with the record: read from the ledger's buckets, drawn, or the reason why there is none. */
+import { failureOf } from "../domain/errors.ts";
+import type { DeploymentEvent } from "../domain/events.ts";
+import { type FixedVerdict, type RecordedVerdict, recordVerdict } from "../domain/verdict-record.ts";
+import type { Run } from "./run.ts";
+
+export const verdictFile = "verdict.svg";
+
+export interface ReportedVerdict {
+  readonly recorded: RecordedVerdict;
+  /** Undefined where nothing was compared. */
+  readonly svg?: string;
+}
+
+export async function reportVerdict(run: Run, events: readonly DeploymentEvent[]): Promise<ReportedVerdict> {
+  const { ledger, settings } = run.parts;
+  const row = await ledger.evidence(run.row.id);
+  if (row === undefined) return { recorded: { compared: false, why: whyNone(run, events) } };
+  const facts = {
+    fixed: row.plan as unknown as FixedVerdict,
+    mode: settings.rollout.verdict.mode,
+    environment: settings.environment,
+    buckets: await ledger.evidenceBuckets(run.row.id),
+    events,
+  };
+  try {
+    return recordVerdict(facts);
+  } catch (thrown) {
+    // A comparison that cannot be told must not cost the whole record.
+    const { message } = failureOf(thrown, "pipeline.verdict-report");
+    return { recorded: { compared: false, why: `what was compared cannot be played again: ${message}` } };
+  }
+}
+
+/** The rollout told it when it began; one that never began has another reason. */
+function whyNone(run: Run, events: readonly DeploymentEvent[]): string {
+  if (run.row.kind === "rollback") return "a rollback goes back at once";
+  const told = events.find(({ step, phase }) => step === "verdict" && phase === "progress");
+  return told?.title ?? "it did not get as far as its rollout";
+}
