@@ -1,6 +1,6 @@
 /**
  * Every published figure by one command: `npm run bench` lists the benches, `npm run bench -- status deploy` runs some,
- * `npm run bench -- all --json` all of them, one JSON object each. Exit code 1 where a promised limit was not kept.
+ * `npm run bench -- all --json` all of them, one JSON object each; what follows a further `--` is for the bench itself. Exit code 1 where a promised limit was not kept.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -26,17 +26,23 @@ const present = Object.keys(benches).filter((bench) => existsSync(fileOf(bench))
 
 function list(): void {
   for (const bench of present) console.log(`${bench.padEnd(17)} ${benches[bench]}`);
-  console.log("\nrun them: npm run bench -- <name> … | all [--json]");
+  console.log(
+    "\nrun them: npm run bench -- <name> … | all [--json] · with options of its own: npm run bench -- <name> -- --runs 100",
+  );
 }
 
-function run(bench: string, json: boolean): boolean {
+function run(bench: string, json: boolean, options: readonly string[]): boolean {
   if (!json) console.log(`\n${bench}: ${benches[bench]}`);
-  const { status } = spawnSync(process.execPath, [fileOf(bench), ...(json ? ["--json"] : [])], { stdio: "inherit" });
+  const argv = [fileOf(bench), ...(json ? ["--json"] : []), ...options];
+  const { status } = spawnSync(process.execPath, argv, { stdio: "inherit" });
   return status === 0;
 }
 
 function main(): number {
+  const given = process.argv.slice(2);
+  const own = given.indexOf("--");
   const { values, positionals } = parseArgs({
+    args: own < 0 ? given : given.slice(0, own),
     options: { json: { type: "boolean", default: false } },
     allowPositionals: true,
   });
@@ -50,7 +56,7 @@ function main(): number {
     list();
     return 0;
   }
-  return wanted.map((bench) => run(bench, values.json)).every(Boolean) ? 0 : 1;
+  return wanted.map((bench) => run(bench, values.json, own < 0 ? [] : given.slice(own + 1))).every(Boolean) ? 0 : 1;
 }
 
 process.exitCode = main();

@@ -61,7 +61,7 @@ const rollout = {
     dispersion: "measured",
     dispersionWithoutHistory: 1.5,
     rehearsal: true,
-    holdOn: ["errors", "share"],
+    holdOn: ["errors"],
     advisory: [],
   },
   adaptive: { budget: 50, reaction: "10s", minSoak: "60s", maxSoak: "10m" },

@@ -64,8 +64,8 @@ export const VerdictRules = z
     ),
     holdOn: key(
       z.array(line().max(60)),
-      "Metrics of which a sure difference that is too small to roll back holds the weight and asks; no two versions are equally fast, so `latency` is not among them unless you say so.",
-      ["errors", "share"],
+      "Metrics of which a sure difference that is too small to roll back holds the weight and asks; no two versions are equally fast, and no split is exact, so `latency` and `share` are not among them unless you say so.",
+      ["errors"],
     ),
     advisory: key(z.array(line().max(60)), "Metrics that are shown and recorded, and decide nothing.", ["latency"]),
   })

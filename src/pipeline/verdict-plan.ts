@@ -5,6 +5,7 @@
  */
 import type { MetricBucket, RateCounts } from "../domain/canary/bucket.ts";
 import { type Dispersion, endHistory, noDispersion, stepDispersion } from "../domain/canary/dispersion.ts";
+import { possiblySlower } from "../domain/canary/latency-test.ts";
 import {
   bucketIndexAt,
   type CanaryPlan,
@@ -143,14 +144,28 @@ async function readHistory(
 const stablePartsOf = ({ reading }: MetricBucket): readonly RateCounts[] =>
   reading.kind === "rate" ? (reading.stableShards ?? [reading.stable]) : [];
 
-function dispersionOf(history: readonly MetricBucket[], metric: string, bucketMs: number): Dispersion {
-  const mine = history.filter((bucket) => bucket.metric === metric && bucket.reading.kind === "rate");
+function dispersionOf(
+  history: readonly MetricBucket[],
+  metric: string,
+  bucketMs: number,
+  partsOf: (bucket: MetricBucket) => readonly RateCounts[],
+): Dispersion {
+  const mine = history.filter((bucket) => bucket.metric === metric && bucket.reading.kind !== "missing");
   const measured = mine.reduce(
-    (state, bucket) => stepDispersion(state, bucket.index * bucketMs, stablePartsOf(bucket)),
+    (state, bucket) => stepDispersion(state, bucket.index * bucketMs, partsOf(bucket)),
     noDispersion,
   );
   return endHistory(measured);
 }
+
+/** Requests slower than the p90 cut, which is what the test counts. */
+const slowPartsOf =
+  (cutMs: number) =>
+  ({ reading }: MetricBucket): readonly RateCounts[] => {
+    if (reading.kind !== "latency") return [];
+    const { slow, total } = possiblySlower(reading.stable, cutMs);
+    return [{ events: slow, total }];
+  };
 
 type Unweighed = MetricPlan & { readonly weight: 0 };
 
@@ -177,14 +192,18 @@ function metricFrom(
     name === "latency" || history.some(({ metric, reading }) => metric === name && reading.kind === "latency");
   if (isLatency) {
     const cutsMs = cutsOf(history, name);
-    if (cutsMs !== undefined)
-      return [{ ...metricDefaults.latency, ...dispersion, kind: "latency", name, cutsMs, weight: 0 }];
+    if (cutsMs !== undefined) {
+      const slowness = dispersionOf(history, name, verdict.bucketMs, slowPartsOf(cutsMs[1]));
+      return [
+        { ...metricDefaults.latency, ...dispersion, history: slowness, kind: "latency", name, cutsMs, weight: 0 },
+      ];
+    }
     remarks.push(
       `${name} is not compared: the stable version had fewer than ${latencySamplesMin} requests in the last ten minutes to take its cut points from`,
     );
     return [];
   }
-  const measured = dispersionOf(history, name, verdict.bucketMs);
+  const measured = dispersionOf(history, name, verdict.bucketMs, stablePartsOf);
   if (phi === "measure" && measured.shardDegrees === 0 && measured.pairs === 0) {
     remarks.push(
       `${name}: no history to measure its dispersion from; the configured ${verdict.dispersionWithoutHistory} is used until there is`,

@@ -31,7 +31,7 @@ export const verdictOff: VerdictSettings = {
   dispersionWithoutHistory: 1,
   rehearsal: false,
   weights: null,
-  holdOn: ["errors", "share"],
+  holdOn: ["errors"],
   advisory: [],
 };
 

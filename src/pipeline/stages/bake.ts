@@ -124,7 +124,7 @@ async function mayEndEarly(baking: Baking, look: Look | undefined, percent: numb
 
 function rampTo({ intent, ctx }: Baking, look: Look, percent: number, sinceShareMs: number): number {
   const { adaptive, controlPercent } = intent.rollout;
-  const bounds = Object.values(look.verdict.excessUpperBound);
+  const bounds = failureBounds(intent, look);
   const progress = {
     share: percent / 100,
     sinceShareMs,
@@ -141,6 +141,14 @@ function rampTo({ intent, ctx }: Baking, look: Look, percent: number, sinceShare
     shareMax: 1 - controlPercent / 100,
   });
   return Math.floor(100 * share + 1e-9);
+}
+
+/** What the ramp may cost is counted in failures: how much slower it may be does not matter here. */
+function failureBounds({ verdict }: RolloutIntent, look: Look): readonly number[] {
+  const failures = (verdict.canary?.metrics ?? []).filter(
+    ({ kind, advisory }) => !advisory && (kind === "errors" || kind === "rate"),
+  );
+  return failures.flatMap(({ name }) => look.verdict.excessUpperBound[name] ?? []);
 }
 
 /** Weights read back, health, limits and what the test says, as one verdict; undefined: hold on. */
