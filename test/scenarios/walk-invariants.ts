@@ -42,6 +42,7 @@ export async function checkInvariants(walked: Walked): Promise<void> {
   for (const row of walked.rows) cancelHeard(row, walked);
   for (const row of walked.rows) rollsBackUnhindered(row, walked);
   badNeverServes(walked);
+  nothingForgotten(walked);
   await dataIsSafe(walked);
   await peopleAreTold(walked);
   await storyHolds(walked);
@@ -167,6 +168,17 @@ function badNeverServes({ release, rows, settings, requestsPerSecond }: Walked):
   hold("a bad release never succeeds", !release.neverServes, () => "it cannot have been found good");
   hold("a bad release never succeeds", !(release.smokeFails && smokeSendsBack), () => "its smoke suite fails");
   hold("nothing succeeds unseen", requestsPerSecond > 0, () => "no request ever reached it");
+}
+
+/** Over the whole first weight, whoever was in charge meanwhile: what failed there is more than the limit and some slack. */
+function nothingForgotten({ watch, rows, hindered }: Walked): void {
+  const well = rows.some(({ version, outcome }) => version === "v1.1.0" && outcome === "succeeded");
+  const from = watch.rises.find(({ version, percent }) => version === "v1.1.0" && percent < 100);
+  const to = watch.rises.find(({ version, percent }) => version === "v1.1.0" && percent === 100);
+  if (!well || from === undefined || to === undefined || hindered.size > 0) return;
+  const requests = to.requests - from.requests;
+  const failed = to.failed - from.failed;
+  hold("what was counted is not forgotten", failed <= 0.25 * requests, () => `${failed} of ${requests} had failed`);
 }
 
 async function dataIsSafe({ world, watch }: Walked): Promise<void> {

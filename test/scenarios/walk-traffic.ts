@@ -5,16 +5,26 @@ import type { TargetEffect } from "../../src/testing/memory-target.ts";
 import type { ActorsWorld } from "./walk-actors.ts";
 import type { Releases } from "./world-sources.ts";
 
+/** A version gets more traffic, and what the clients have had from it until then, in all components. */
+export interface Rise {
+  readonly version: string;
+  readonly percent: number;
+  readonly requests: number;
+  readonly failed: number;
+}
+
 interface TrafficWorld extends ActorsWorld {
+  readonly servedBy: (version: string) => { readonly requests: number; readonly failed: number };
   readonly releases: Releases;
   /** It died by itself: nobody is to blame that it does not run. */
   readonly isKilled: (component: string, revision: string) => boolean;
 }
 
-export function watchTraffic({ now, faults, broken, releases, isKilled }: TrafficWorld) {
+export function watchTraffic({ now, faults, broken, releases, isKilled, servedBy }: TrafficWorld) {
   const copies = new Map<string, { component: string; revision: string; running: number; readyAtMs: number }>();
   const splits = new Map<string, Split>();
-  const edits = watchEdits(broken);
+  const edits = watchEdits(now, broken);
+  const rises: Rise[] = [];
   let stableServes = false;
   let roseAtMs = 0;
 
@@ -43,6 +53,7 @@ export function watchTraffic({ now, faults, broken, releases, isKilled }: Traffi
     },
     /** When some version last got more traffic. */
     roseAtMs: () => roseAtMs,
+    rises: rises as readonly Rise[],
     effect({ effect, component = "", revision = "", atMs }: TargetEffect): void {
       const key = `${component} ${revision}`;
       const there = copies.get(key) ?? { component, revision, running: 0, readyAtMs: 0 };
@@ -59,7 +70,10 @@ export function watchTraffic({ now, faults, broken, releases, isKilled }: Traffi
       const before = splits.get(component) ?? [];
       const unready = to.filter(({ revision, percent }) => percent > 0 && !isReady(component, revision));
       for (const { revision } of unready) broken("traffic only on what is ready", `${component} ${revision}`);
-      if (to.some(({ revision, percent }) => percent > percentOn(component, revision))) roseAtMs = now();
+      for (const { revision, percent } of to.filter((each) => each.percent > percentOn(component, each.revision))) {
+        roseAtMs = now();
+        rises.push({ version: versionOfRevision(revision), percent, ...servedBy(versionOfRevision(revision)) });
+      }
       splits.set(component, to);
       const excused = (faults()?.met.get("networkSlow") ?? 0) + (faults()?.met.get("routerPretends") ?? 0) > 0;
       edits.split(component, JSON.stringify(before), JSON.stringify(to), excused ? null : n);
@@ -73,17 +87,19 @@ function readyAtMs(releases: Releases, revision: string, startedAtMs: number): n
 }
 
 /** Weights that somebody else has set: the attempt that had set them before must not set the same again as if nothing was. */
-function watchEdits(broken: ActorsWorld["broken"]) {
-  const edited = new Map<string, { readonly was: string; readonly by: number }>();
+function watchEdits(now: () => number, broken: ActorsWorld["broken"]) {
+  const edited = new Map<string, { readonly was: string; readonly by: number; readonly atMs: number }>();
   const lastBy = new Map<string, number>();
   return {
     split(component: string, before: string, to: string, n: number | null): void {
       if (n === null) {
-        edited.set(component, { was: before, by: lastBy.get(component) ?? 0 });
+        edited.set(component, { was: before, by: lastBy.get(component) ?? 0, atMs: now() });
         return;
       }
       const edit = edited.get(component);
-      if (edit?.was === to && edit.by === n && before !== to) {
+      // Between a look and the call that follows it nobody can see anything.
+      const couldSee = edit !== undefined && edit.atMs < now();
+      if (couldSee && edit.was === to && edit.by === n && before !== to) {
         broken("what somebody else set is not turned back unseen", `${component} by attempt ${n}`);
       }
       if (before !== to) edited.delete(component);

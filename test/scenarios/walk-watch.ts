@@ -31,7 +31,12 @@ export function openWatch(releases: Releases) {
   const faults = () => world?.faults;
   const isKilled = (component: string, revision: string) => world?.at().isKilled(component, revision) ?? false;
   const actors = watchActors({ now, faults, broken });
-  const traffic = watchTraffic({ now, faults, broken, releases, isKilled });
+  const servedBy = (version: string) => {
+    const all = [...(world?.at().served ?? [])].filter(([name]) => name.endsWith(` ${version}`));
+    const sum = (what: "requests" | "failed") => all.reduce((so, [, counts]) => so + counts[what], 0);
+    return { requests: sum("requests"), failed: sum("failed") };
+  };
+  const traffic = watchTraffic({ now, faults, broken, releases, isKilled, servedBy });
 
   const witness: Witness = {
     effect(effect) {
@@ -68,6 +73,7 @@ export function openWatch(releases: Releases) {
     promotedAtMs: promotedAtMs as ReadonlyMap<string, number>,
     unsafeMigrations: unsafeMigrations as readonly string[],
     roseAtMs: traffic.roseAtMs,
+    rises: traffic.rises,
     serves: traffic.serves,
     /** Somebody spoils the backups in their store. */
     spoils: () => {
