@@ -17,6 +17,8 @@ const versions = ["nobody"];
 const sentMs: number[] = [];
 const answeredBy: number[] = [];
 const failed: boolean[] = [];
+/** From when it was due: what a client waits that comes at its own time. */
+const tookMs: number[] = [];
 
 const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 
@@ -28,6 +30,7 @@ function send(dueMs: number): void {
     if (answeredBy[at] !== -1) return;
     answeredBy[at] = versions.includes(version) ? versions.indexOf(version) : versions.push(version) - 1;
     failed[at] = isFailed;
+    tookMs[at] = Date.now() - dueMs;
   };
   const request = get({ host: "127.0.0.1", port, path: "/", agent, headers, timeout: patienceMs }, (response) => {
     const version = String(response.headers["x-version"] ?? "nobody");
@@ -45,8 +48,10 @@ function summary({ fromMs, toMs, version }: Asked): Seen {
     const sentAtMs = sentMs[at] ?? Number.NaN;
     return sentAtMs >= fromMs && sentAtMs <= toMs && isMeant(answeredBy[at] ?? -1);
   });
+  const times = meant.map((at) => tookMs[at] ?? 0).sort((a, b) => a - b);
   return {
     requests: meant.length,
+    p99Ms: times[Math.floor(0.99 * times.length)] ?? Number.NaN,
     failed: meant.filter((at) => failed[at]).length,
     lost: meant.filter((at) => answeredBy[at] === 0).length,
     firstMs: sentMs[meant[0] ?? -1] ?? Number.POSITIVE_INFINITY,

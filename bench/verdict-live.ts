@@ -47,9 +47,10 @@ async function runLane(rows: readonly Row[], signal: AbortSignal): Promise<reado
         say(storyOf(measured));
       }
     }
-    const { requests, lost } = await lane.load.seen(openedMs, Date.now());
+    const { requests, lost, p99Ms } = await lane.load.seen(openedMs, Date.now());
     const perSecond = (1000 * requests) / (Date.now() - openedMs);
-    say(`(${rows[0]?.name} and what followed: ${perSecond.toFixed(0)} requests a second answered, ${lost} by nobody)`);
+    const rate = `${perSecond.toFixed(0)} requests a second answered, ${lost} by nobody, p99 ${p99Ms.toFixed(0)} ms`;
+    say(`(${rows[0]?.name} and what followed: ${rate})`);
   } finally {
     await lane.stop();
   }

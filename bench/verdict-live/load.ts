@@ -16,6 +16,8 @@ export interface Seen {
   readonly failed: number;
   /** Of these, without an answer of any version. */
   readonly lost: number;
+  /** Time of the slowest hundredth, counted from when each was due: shows whether this machine kept up. */
+  readonly p99Ms: number;
   /** When the first and the last of them were due; infinite where there is none. */
   readonly firstMs: number;
   readonly lastMs: number;

@@ -34,6 +34,8 @@ export interface Measured {
   /** Everything that failed between the first weight and the way back (or the end), the stable version's own failures included. */
   readonly failedInAll: number;
   readonly lost: number;
+  /** Of all answers meanwhile. */
+  readonly p99Ms: number;
   /** How long after the decision the last request was due that the candidate answered. */
   readonly lastExposedMs: number | null;
 }
@@ -77,6 +79,7 @@ export async function measured(
     failedThere: there.failed,
     failedInAll: all.failed,
     lost: all.lost,
+    p99Ms: all.p99Ms,
     lastExposedMs: after(there.lastMs),
   };
 }

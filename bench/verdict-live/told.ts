@@ -22,7 +22,7 @@ export function storyOf(measured: Measured): string {
     backMs === null ? "" : `, ${backMs.toFixed(0)} ms later back, read back after ${readBackMs?.toFixed(0)} ms`;
   return [
     `${row} (${version}): ${outcome}; noticed after ${seconds(detectionSeconds)}${back};`,
-    `  it met ${exposed}, of which ${failedThere} failed; ${failedInAll} failed in all; ${weights.join(", ")}`,
+    `  it met ${exposed}, of which ${failedThere} failed; ${failedInAll} failed in all, p99 ${measured.p99Ms.toFixed(0)} ms; ${weights.join(", ")}`,
     ...(measured.reason === null ? [] : [`  ${measured.reason}`]),
   ].join("\n");
 }
