@@ -60,7 +60,8 @@ describe("X1 a release that fails under traffic", () => {
     const steps = events.filter(({ phase }) => phase === "end").map(({ step }) => step);
     expect(steps).toEqual(expect.arrayContaining(["validate", "plan", "lock", "rollout", "undo rollout"]));
     expect(last(ran)).toMatchObject({ type: "ended", outcome: "rolled-back", exitCode: 4, servesNow: "v1.0.0" });
-    expect(last(ran).failure?.code).toBe("HEALTH_FAILED");
+    // The sequential test and the fixed line race here: both see half of the requests fail.
+    expect(["CANDIDATE_WORSE", "HEALTH_FAILED"]).toContain(last(ran).failure?.code);
     await expectStableServes();
     const folder = join(project.logsFolder, last(ran).deployment ?? "");
     for (const file of ["deployment-record.json", "incident-report.md", "rollout.log"]) {
