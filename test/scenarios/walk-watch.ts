@@ -51,13 +51,14 @@ export function openWatch(releases: Releases) {
     },
   };
 
-  /** Byte by byte what the database holds; in the walks no rows come or go. */
-  const hasSoundBackup = (): boolean =>
-    spoiltLater || [...(world as World).backups.objects.values()].some((bytes) => soundDump.equals(bytes));
+  /** The deployment's own, byte by byte what the database holds; in the walks no rows come or go. */
+  const hasSoundBackup = (deploymentId: string): boolean =>
+    spoiltLater ||
+    [...(world as World).backups.objects].some(([key, bytes]) => key.includes(deploymentId) && soundDump.equals(bytes));
 
   function before(what: string, executorId: string, deploymentId: string): void {
     actors.calls(what, executorId);
-    if (what === "apply" && !hasSoundBackup()) unsafeMigrations.push(`${deploymentId} at ${now()}`);
+    if (what === "apply" && !hasSoundBackup(deploymentId)) unsafeMigrations.push(`${deploymentId} at ${now()}`);
     if (what === "setServing") promotedAtMs.set(deploymentId, now());
   }
 

@@ -163,7 +163,7 @@ function spoiling(backups: MemoryBackupStore, faults: Faults, spoil?: FakesOptio
           key,
           kept.map((byte, at) => (at === 70 ? byte ^ 1 : byte)),
         );
-      if (meets(faults, "storeMixesUp")) backups.objects.set(key, await wholeDump({ orders: 1, users: 119 }));
+      if (meets(faults, "storeMixesUp")) backups.objects.set(key, await wholeDump({ orders: 110, users: 10 }));
       return stored;
     },
   };
