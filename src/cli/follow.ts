@@ -12,6 +12,7 @@ import { startWorker } from "../app/start-worker.ts";
 import { type Failure, SluiceError } from "../domain/errors.ts";
 import type { DeploymentEvent } from "../domain/events.ts";
 import { exitCodeOf, exitCodeOfFailure, exitCodes } from "../domain/outcome.ts";
+import type { Caught } from "../domain/verdict-record.ts";
 import type { Session } from "./session.ts";
 import { endingText, openStory, type Story } from "./story.ts";
 
@@ -147,6 +148,9 @@ interface RecordedEnd {
   readonly failure?: Failure | null;
   readonly folder?: string;
   readonly serves_now?: string;
+  readonly verdict?: {
+    readonly caught?: { readonly requests: number; readonly failed: number; readonly after_ms: number | null } | null;
+  };
 }
 
 async function ended(session: Session, ledger: Ledger, row: DeploymentRow, story: Story): Promise<number> {
@@ -164,6 +168,7 @@ async function ended(session: Session, ledger: Ledger, row: DeploymentRow, story
     exitCode,
     servesNow: record?.serves_now ?? null,
     failure,
+    caught: caughtIn(record),
     folder: record?.folder ?? null,
     undeliveredNotifications: undelivered,
   };
@@ -173,6 +178,11 @@ async function ended(session: Session, ledger: Ledger, row: DeploymentRow, story
     session.output.progress(`${undelivered} notification${undelivered === 1 ? "" : "s"} could not be delivered yet.`);
   session.output.next(outcome === "succeeded" ? `sluice status ${row.environment}` : `sluice record ${row.id}`);
   return exitCode;
+}
+
+function caughtIn(record: RecordedEnd | undefined): Caught | null {
+  const caught = record?.verdict?.caught;
+  return caught ? { requests: caught.requests, failed: caught.failed, afterMs: caught.after_ms } : null;
 }
 
 /** The last ones were written a moment ago: their first try is waited for, so that only real trouble is told. */

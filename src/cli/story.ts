@@ -5,6 +5,7 @@ import type { DeploymentEvent } from "../domain/events.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { stripControl } from "../domain/redactor.ts";
 import type { EnvironmentSettings } from "../domain/settings.ts";
+import { type Caught, caughtWords } from "../domain/verdict-record.ts";
 import { type Output, paint } from "./output.ts";
 import { liveLine } from "./render/live-line.ts";
 import { type Progress, progressOf } from "./render/progress.ts";
@@ -17,6 +18,8 @@ export interface Ending {
   readonly outcome: Outcome;
   readonly servesNow: string | null;
   readonly failure: Failure | null;
+  /** What it cost to find out; null where nothing was compared or nothing taken back. */
+  readonly caught: Caught | null;
   readonly folder: string | null;
 }
 
@@ -97,7 +100,7 @@ export function eventLine(event: DeploymentEvent, beganAtMs: number, columns: nu
 }
 
 export function endingText(
-  { version, environment, outcome, servesNow, failure, folder }: Ending,
+  { version, environment, outcome, servesNow, failure, caught, folder }: Ending,
   columns: number,
 ): string {
   const good = outcome === "succeeded";
@@ -113,8 +116,9 @@ export function endingText(
         ...hanging(paint.dim("  do       "), stripControl(failure.hint), columns),
       ]
     : [];
+  const cost = caught ? hanging(paint.dim("  caught   "), caughtWords(caught), columns) : [];
   const files = folder ? [`${paint.dim("  files    ")}${folder}`] : [];
-  return ["", head, ...why, `${paint.dim("  serves   ")}${servesNow ?? "nothing"}`, ...files].join("\n");
+  return ["", head, ...why, ...cost, `${paint.dim("  serves   ")}${servesNow ?? "nothing"}`, ...files].join("\n");
 }
 
 const evidenceShown = 6;

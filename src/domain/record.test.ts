@@ -26,7 +26,7 @@ const facts: RecordFacts = {
   smoke: [],
   rollout: [],
   observation: null,
-  verdict: { compared: false, why: "the sequential test is switched off (rollout.verdict.mode)" },
+  verdict: { compared: false, why: "the sequential test is switched off (rollout.verdict.mode)", caught: null },
   events: [],
   rollbackUntilMs: null,
   folder: "/srv/records/x",
@@ -130,9 +130,12 @@ test("D5 the success criteria of a failed deployment are not met", () => {
   expect(criteria.filter(({ met }) => met)).toEqual([]);
 });
 
-test("O4 a record without a comparison says why there is none", () => {
-  expect(recordOf({}).verdict).toEqual({
-    compared: false,
-    why: "the sequential test is switched off (rollout.verdict.mode)",
+test("O4 a record without a comparison says why there is none, and still what it cost to find out", () => {
+  const why = "the sequential test is switched off (rollout.verdict.mode)";
+
+  expect(recordOf({}).verdict).toEqual({ compared: false, why, caught: null });
+  const caught = { requests: 130, failed: 128, afterMs: 7_200 };
+  expect(recordOf({ verdict: { compared: false, why, caught } }).verdict).toMatchObject({
+    caught: { requests: 130, failed: 128, after_ms: 7_200 },
   });
 });

@@ -125,14 +125,14 @@ function ours(facts: RecordFacts) {
 
 /** In the record's spelling. Evidence of minus infinity (no metric decides) is null, as JSON has no word for it. */
 function verdictJson(verdict: RecordedVerdict) {
-  if (!verdict.compared) return verdict;
-  const { excessUpperBound, requestsPerSecond, caught, ...same } = verdict;
-  return {
-    ...same,
-    excess_upper_bound: excessUpperBound,
-    requests_per_second: requestsPerSecond,
-    caught: caught && { requests: caught.requests, failed: caught.failed, after_ms: caught.afterMs },
+  const caught = verdict.caught && {
+    requests: verdict.caught.requests,
+    failed: verdict.caught.failed,
+    after_ms: verdict.caught.afterMs,
   };
+  if (!verdict.compared) return { ...verdict, caught };
+  const { excessUpperBound, requestsPerSecond, ...same } = verdict;
+  return { ...same, caught, excess_upper_bound: excessUpperBound, requests_per_second: requestsPerSecond };
 }
 
 /** The sources' words: `healthy` and `passed`, else what was seen. */

@@ -95,7 +95,7 @@ const failure: FailureFacts = {
     { atMs: 61_000, step: "rollout", phase: "end", tone: "bad", title: "5 % failed" },
     { atMs: 1_000, step: "rollout", phase: "begin", tone: "info", title: "rollout" },
   ] as unknown as readonly DeploymentEvent[],
-  verdict: { compared: false, why: "nothing serves yet, so there is nothing to compare with" },
+  verdict: { compared: false, why: "nothing serves yet, so there is nothing to compare with", caught: null },
   verdictFile: "verdict.svg",
   startedAtMs: 1_000,
   onCall: [],

@@ -147,10 +147,11 @@ export function failureReport(facts: FailureFacts): string {
 }
 
 function verdictLines({ verdict, verdictFile }: FailureFacts): readonly string[] {
-  if (!verdict.compared) return [`${verdictWords(verdict)}.`];
+  const caught = verdict.caught ? ["", `It was taken back ${caughtWords(verdict.caught)}.`] : [];
+  if (!verdict.compared) return [`${verdictWords(verdict)}.`, ...caught];
   return [
     `${verdictWords(verdict)}.`,
-    ...(verdict.caught ? ["", `It was taken back ${caughtWords(verdict.caught)}.`] : []),
+    ...caught,
     ...verdict.unknown.map(({ name, reason }) => `- not known: ${name}: ${reason}`),
     ...verdict.remarks.map((remark) => `- ${remark}`),
     "",

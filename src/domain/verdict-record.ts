@@ -2,7 +2,7 @@
  * What a deployment's record says of its comparison with the stable version: what was fixed before, the verdict with its evidence,
  * what was not known, and the whole series of buckets. A deployment in which nothing was compared says why.
  */
-import type { MetricBucket } from "./canary/bucket.ts";
+import type { MetricBucket, RateCounts } from "./canary/bucket.ts";
 import { type CanaryVerdict, judgeCanary } from "./canary/judge.ts";
 import type { CanaryPlan } from "./canary/plan.ts";
 import { exposureThrough, replayEvidence } from "./canary/replay.ts";
@@ -20,7 +20,7 @@ export interface FixedVerdict {
   readonly remarks: readonly string[];
 }
 
-/** What it cost to find out: the candidate's requests in the buckets up to the decision. */
+/** What it cost to find out: the candidate's requests up to the decision. */
 export interface Caught {
   readonly requests: number;
   readonly failed: number;
@@ -29,7 +29,7 @@ export interface Caught {
 }
 
 export type RecordedVerdict =
-  | { readonly compared: false; readonly why: string }
+  | { readonly compared: false; readonly why: string; readonly caught: Caught | null }
   | {
       readonly compared: true;
       readonly mode: string;
@@ -41,7 +41,7 @@ export type RecordedVerdict =
       readonly unknown: CanaryVerdict["unknownMetrics"];
       readonly evidence: CanaryVerdict["evidence"];
       readonly excessUpperBound: CanaryVerdict["excessUpperBound"];
-      /** Null where nothing was taken back. */
+      /** Null where nothing was taken back, or nothing counted. */
       readonly caught: Caught | null;
       readonly requestsPerSecond: number;
       readonly plan: CanaryPlan;
@@ -60,6 +60,7 @@ interface Told {
   readonly shifted?: boolean;
   readonly percent?: number;
   readonly backOn?: string | null;
+  readonly candidate?: { readonly requests: number; readonly errors: number } | null;
 }
 
 const toldIn = ({ detail }: DeploymentEvent): Told => (detail ?? {}) as Told;
@@ -81,9 +82,8 @@ export function recordVerdict({ fixed, mode, environment, buckets, events }: Ver
   const { points, state } = replayEvidence(canary, buckets);
   const { kind, reason, evidence, excessUpperBound, unknownMetrics } = judgeCanary(canary, state);
   const weights = weightsIn(events);
-  const goneBack = weights.some(({ percent }) => percent === 0);
-  const { events: failed, total } = exposureThrough(points, state.rollback?.index ?? state.row);
-  const caught = goneBack ? { requests: total, failed, afterMs: decidedAfterMs(events) } : null;
+  const inBuckets = state.rollback && exposureThrough(points, state.rollback.index);
+  const caught = caughtIn(events, mode === "decides" ? inBuckets : null);
   const recorded: RecordedVerdict = {
     ...{ compared: true, mode, kind, reason, remarks, evidence, excessUpperBound, caught, requestsPerSecond },
     candidate: candidate.version,
@@ -102,6 +102,28 @@ export function recordVerdict({ fixed, mode, environment, buckets, events }: Ver
     threshold: evidence.threshold,
   });
   return { recorded, svg };
+}
+
+/** @param decided what was counted in the buckets up to the one that decided; null: what the rounds of looking at it had told. */
+export function caughtIn(events: readonly DeploymentEvent[], decided: RateCounts | null): Caught | null {
+  if (!weightsIn(events).some(({ percent }) => percent === 0)) return null;
+  const { events: failed, total: requests } = decided ?? toldExposure(events);
+  return requests === 0 ? null : { requests, failed, afterMs: decidedAfterMs(events) };
+}
+
+/** Each weight, and the watch, begins a count of its own: the last one of each, added up. One that was begun again goes on counting. */
+function toldExposure(events: readonly DeploymentEvent[]): RateCounts {
+  const counts = new Map<string, RateCounts>();
+  let running = "";
+  for (const event of events.filter(({ actor }) => actor === null)) {
+    const { candidate } = toldIn(event);
+    if (event.phase === "begin") running = `${event.step} ${event.key}`;
+    if (candidate) counts.set(running, { events: candidate.errors, total: candidate.requests });
+  }
+  return [...counts.values()].reduce(
+    (sum, { events: failed, total }) => ({ events: sum.events + failed, total: sum.total + total }),
+    { events: 0, total: 0 },
+  );
 }
 
 /** The decision is the first stage that ended badly after traffic had moved. */

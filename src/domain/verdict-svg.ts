@@ -87,8 +87,8 @@ text{font:12px system-ui,sans-serif;fill:#1c2733}.head{font-size:18px;font-weigh
 </style>`;
 
 function legend({ candidate, stable }: VerdictDrawing): string {
-  const second = left + 260;
-  const third = second + 260;
+  const second = left + 300;
+  const third = second + 300;
   return [
     `<path class="candidate" d="M${left} 78h28"/><text x="${left + 36}" y="82">${escapeXml(clipped(candidate, 28))} (candidate)</text>`,
     `<path class="stable" d="M${second} 78h28"/><text x="${second + 36}" y="82">${escapeXml(clipped(stable, 28))} (stable)</text>`,

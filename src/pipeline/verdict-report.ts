@@ -1,7 +1,7 @@
 /** O4 Z2: the comparison as it is kept with the record: read from the ledger's buckets, drawn, or the reason why there is none. */
 import { failureOf } from "../domain/errors.ts";
 import type { DeploymentEvent } from "../domain/events.ts";
-import { type FixedVerdict, type RecordedVerdict, recordVerdict } from "../domain/verdict-record.ts";
+import { caughtIn, type FixedVerdict, type RecordedVerdict, recordVerdict } from "../domain/verdict-record.ts";
 import type { Run } from "./run.ts";
 
 export const verdictFile = "verdict.svg";
@@ -15,7 +15,10 @@ export interface ReportedVerdict {
 export async function reportVerdict(run: Run, events: readonly DeploymentEvent[]): Promise<ReportedVerdict> {
   const { ledger, settings } = run.parts;
   const row = await ledger.evidence(run.row.id);
-  if (row === undefined) return { recorded: { compared: false, why: whyNone(run, events) } };
+  const none = (why: string): ReportedVerdict => ({
+    recorded: { compared: false, why, caught: caughtIn(events, null) },
+  });
+  if (row === undefined) return none(whyNone(run, events));
   const facts = {
     fixed: row.plan as unknown as FixedVerdict,
     mode: settings.rollout.verdict.mode,
@@ -28,7 +31,7 @@ export async function reportVerdict(run: Run, events: readonly DeploymentEvent[]
   } catch (thrown) {
     // A comparison that cannot be told must not cost the whole record.
     const { message } = failureOf(thrown, "pipeline.verdict-report");
-    return { recorded: { compared: false, why: `what was compared cannot be played again: ${message}` } };
+    return none(`what was compared cannot be played again: ${message}`);
   }
 }
 

@@ -106,10 +106,11 @@ test("D1 where nothing was compared the record says why, and there is no picture
   const off = await world.deploy("v1.1.0");
   const back = await world.rollback();
 
-  expect(first.verdict).toEqual({ compared: false, why: "the sequential test is switched off (rollout.verdict.mode)" });
+  const why = "the sequential test is switched off (rollout.verdict.mode)";
+  expect(first.verdict).toEqual({ compared: false, why, caught: null });
   expect(off.record.verdict).toEqual(first.verdict);
   expect(off.files.has("verdict.svg")).toBe(false);
-  expect(back.record.verdict).toEqual({ compared: false, why: "a rollback goes back at once" });
+  expect(back.record.verdict).toEqual({ compared: false, why: "a rollback goes back at once", caught: null });
 });
 
 test("D1 a deployment that was refused before its rollout says so", async () => {
@@ -117,6 +118,36 @@ test("D1 a deployment that was refused before its rollout says so", async () => 
 
   const ended = await world.deploy("v1.1.0");
 
-  expect(ended.record.verdict).toEqual({ compared: false, why: "it did not get as far as its rollout" });
+  const why = "it did not get as far as its rollout";
+  expect(ended.record.verdict).toEqual({ compared: false, why, caught: null });
   expect(ended.files.get("failure-report.md")).toContain("Nothing was compared: it did not get as far as its rollout.");
+});
+
+test("R2 what a fixed limit took back is counted as its rounds told it, over all weights", async () => {
+  let sick = false;
+  const world = await longServing(
+    { errorRate: () => (sick ? 0.6 : 0) },
+    { ...decides, limits: rollout.limits, verdict: verdictOff },
+  );
+  const id = await world.begin("v1.1.0");
+  await world.untilTold(id, /^95 % on/);
+  sick = true;
+
+  const ended = await world.ended(id);
+
+  expect(ended.failure?.code).toBe("HEALTH_FAILED");
+  const { caught } = verdictIn(ended);
+  const last = (percent: number) =>
+    ended.events
+      .map(
+        ({ detail }) =>
+          detail as {
+            readonly percent?: number;
+            readonly candidate?: { readonly requests: number; readonly errors: number };
+          },
+      )
+      .findLast((detail) => detail.percent === percent && detail.candidate !== undefined)?.candidate;
+  expect(caught?.requests).toBe((last(5)?.requests ?? 0) + (last(95)?.requests ?? 0));
+  expect(caught?.failed).toBe(last(95)?.errors);
+  expect(caught?.failed).toBeGreaterThan(0);
 });

@@ -112,7 +112,7 @@ function endLines(simulated: Simulated, { columns, folder, tookMs }: SimulationT
   const version = `SIMULATED: ${simulated.version}`;
   const seen = `${number(requests.requests)} sent, ${number(requests.failed)} failed, ${number(requests.lost)} of them met no running version`;
   return [
-    endingText({ version, environment, outcome, servesNow, failure, folder }, columns),
+    endingText({ version, environment, outcome, servesNow, failure, caught: null, folder }, columns),
     `${ending("requests")}${seen}`,
     `${ending("exit")}${exitCode}, the code that a real deployment would have`,
     `${ending("took")}${humanDuration(endedAtMs - startedAtMs)} of virtual time, ${humanDuration(tookMs)} of yours`,
