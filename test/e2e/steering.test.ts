@@ -2,6 +2,9 @@
  * R1: a person holds a rollout at its weight, takes the hold back, lets it go on before its time; with the real program. Each
  * deployment waits for an approval first, so that an order can be there before the weight it is for, however slow the machine is.
  */
+import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "./processes.ts";
 import { type JsonLine, jsonLines, type Ran, type TinyProject, tinyProject, told } from "./project.ts";
@@ -10,7 +13,8 @@ import type { TinyRelease } from "./tiny-release.ts";
 const bakeMs = 300;
 const rollout = `{ steps: [{ percent: 50, bake: ${bakeMs}ms }, { percent: 100, bake: 200ms }], checkEvery: 100ms, settle: 0s, failureLimit: 3, drainTimeout: 2s, limits: { minRequests: 5, errorRate: 0.05 }, unknownFor: 3s, unattended: 5s, keepStable: 0s, verdict: { bucket: 250ms, grace: 250ms } }`;
 const approvals = "{ required: 1, wait: 0s, acceptDeclared: true, approvers: [grace] }";
-const releases = ["v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0"].map((tag): TinyRelease => ({ tag, behaviour: "healthy" }));
+const healthy = ["v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0"].map((tag): TinyRelease => ({ tag, behaviour: "healthy" }));
+const releases: readonly TinyRelease[] = [...healthy, { tag: "v1.4.0", behaviour: "fails-half" }];
 
 let project: TinyProject;
 
@@ -58,7 +62,38 @@ afterAll(async () => {
 });
 
 interface Status {
-  readonly deployment: { readonly state: string; readonly progress: Readonly<Record<string, unknown>> };
+  readonly deployment: {
+    readonly state: string;
+    readonly progress: Readonly<Record<string, unknown>>;
+    readonly verdict: { readonly kind: string; readonly candidate: { readonly requests: number } } | null;
+  };
+}
+
+const eventuallyPrints = (child: ChildProcess): Promise<unknown> =>
+  new Promise((resolve, reject) => {
+    child.stdout?.once("data", resolve);
+    child.once("close", () => reject(new Error("it ended before it had shown anything")));
+  });
+
+/** W1 Z2: each change once, as an object or as a line; both end with the deployment. */
+function expectWatched(json: Ran, text: Ran): void {
+  expect({ json: json.exitCode, text: text.exitCode }, told(json) + told(text)).toEqual({ json: 0, text: 0 });
+  const looks = jsonLines(json) as unknown as readonly Status[];
+  expect(looks.length).toBeGreaterThan(1);
+  expect(looks[0]?.deployment).toMatchObject({
+    state: "running",
+    verdict: {
+      candidate: { version: "v1.1.0" },
+      stable: { version: "v1.0.0" },
+      threshold: expect.closeTo(Math.log(100), 9),
+    },
+  });
+  expect(looks[0]?.deployment.verdict?.candidate.requests).toBeGreaterThan(0);
+  expect(looks.at(-1)?.deployment).toMatchObject({ state: "ended", outcome: "succeeded", verdict: null });
+  expect(text.stdout).toMatch(/^evidence +\S+ .* of 100, which takes it back$/m);
+  expect(text.stdout).toMatch(/^candidate +v1\.1\.0 +\d+ of \d+ requests? failed .*p95 [\d.]+ ms$/m);
+  expect(text.stdout).toMatch(/^\d{4}-\d\d-\d\d \S+Z {2}.*evidence \S+ of 100/m);
+  expect(text.stdout, "no colour and no cursor movement where nobody watches").not.toContain("\u001b");
 }
 
 describe("R1 a rollout is steered by hand", () => {
@@ -86,6 +121,9 @@ describe("R1 a rollout is steered by hand", () => {
     expect(shown.stdout).toMatch(/traffic +50 % .*paused by ada/);
     expect(shown.stderr).toContain(`sluice resume ${id}`);
 
+    const watching = project.start(["status", "production", "--watch", "--json"]);
+    const reading = project.start(["status", id, "--watch"]);
+    await Promise.all([watching, reading].map(({ child }) => eventuallyPrints(child)));
     const promoted = await project.sluiceAs("grace", "promote", "production", "--reason", "it looks good");
 
     expect(promoted.exitCode, told(promoted)).toBe(0);
@@ -93,6 +131,7 @@ describe("R1 a rollout is steered by hand", () => {
     expect(ran.exitCode, told(ran)).toBe(0);
     const [first] = lines().filter(({ step, phase }) => step === "rollout" && phase === "end");
     expect(first?.title).toMatch(/^50 % let go on by grace/);
+    expectWatched(await watching.ended, await reading.ended);
     const audit = jsonLines(await project.sluice("audit", id, "--json"))[0] as unknown as {
       entries: readonly object[];
     };
@@ -157,4 +196,32 @@ describe("an order that has nothing to steer is refused, and nothing is recorded
     expect((await project.sluice("cancel", id, "--reason", "enough")).exitCode).toBe(0);
     expect((await ended).exitCode).not.toBe(0);
   });
+});
+
+test("Z2 O4 a release that was taken back leaves a picture and the whole series, and says after how many requests", {
+  timeout: 120_000,
+}, async () => {
+  const { id, ended } = await begin("v1.4.0");
+  await approve(id);
+
+  const ran = await ended;
+
+  expect(ran.exitCode, told(ran)).toBe(4);
+  const { caught, folder } = jsonLines(ran).at(-1) as unknown as {
+    readonly caught: { readonly requests: number; readonly failed: number; readonly afterMs: number };
+    readonly folder: string;
+  };
+  expect(caught.requests).toBeGreaterThan(0);
+  expect(caught.failed).toBeGreaterThan(0);
+  expect(caught.failed).toBeLessThanOrEqual(caught.requests);
+  expect(readFileSync(join(folder, "verdict.svg"), "utf8")).toContain("v1.4.0 against v1.2.0 in production");
+  expect(readFileSync(join(folder, "incident-report.md"), "utf8")).toContain(
+    `It was taken back after ${caught.requests} candidate requests, ${caught.failed} of them failed`,
+  );
+  const record = JSON.parse(readFileSync(join(folder, "deployment-record.json"), "utf8"));
+  expect(record.verdict).toMatchObject({ compared: true, candidate: "v1.4.0", stable: "v1.2.0" });
+  expect(record.verdict.series.rows.length).toBeGreaterThan(0);
+  const shown = await project.sluice("logs", id, "--follow");
+  expect(shown.exitCode, "the story of one that has ended ends as it did").toBe(4);
+  expect(shown.stdout + shown.stderr, told(shown)).toContain(`after ${caught.requests} candidate requests`);
 });

@@ -11,18 +11,24 @@ import type { Output } from "../output.ts";
 import { progressOf } from "../render/progress.ts";
 import {
   type DeploymentStatus,
+  deploymentBrief,
   deploymentText,
   type EnvironmentStatus,
   gridText,
   nextFor,
 } from "../render/status-text.ts";
+import { clip, timestamp } from "../render/text.ts";
 import type { Session } from "../session.ts";
 import { tellOtherVersions } from "../tell-other-versions.ts";
+import { verdictStatus } from "../verdict-status.ts";
 
 interface Snapshot {
   readonly value: object;
   readonly text: string;
+  /** What changes, in one line. */
+  readonly brief: string;
   readonly next: string;
+  readonly nowMs: number;
   /** Nothing more will change by itself. */
   readonly over: boolean;
 }
@@ -68,20 +74,33 @@ function screenOf(output: Output): Show {
   let lines = 0;
   return ({ text, next }) => {
     const up = lines > 0 ? `\u001b[${lines}A\r\u001b[0J` : "";
-    output.result(null, `${up}${text}\nnext: ${next}`);
-    lines = text.split("\n").length + 1;
+    // A line that the terminal wraps would be two, and the next drawing would begin too low.
+    const shown = `${text}\nnext: ${next}`.split("\n").map((line) => clip(line, output.resultColumns()));
+    output.result(null, `${up}${shown.join("\n")}`);
+    lines = shown.length;
   };
 }
 
-/** Elsewhere each change is told once; that time passes is no change. */
+/** Elsewhere each change is told once, as one line between the first and the last look; that time passes is no change. */
 function changesOf(output: Output): Show {
-  let told = "";
-  return ({ value, text }) => {
-    const key = JSON.stringify(value, (name, inner) => (name === "nowMs" ? undefined : inner));
-    if (key !== told) output.result(value, text);
-    told = key;
+  let before: Snapshot | undefined;
+  return (now) => {
+    if (isChange(output, before, now)) output.result(now.value, changeText(before, now));
+    before = now;
   };
 }
+
+/** A value may change in what the line does not tell. */
+function isChange({ json }: Output, before: Snapshot | undefined, now: Snapshot): boolean {
+  if (timeless(before) === timeless(now)) return false;
+  return json || now.over || before?.brief !== now.brief;
+}
+
+const timeless = (snapshot: Snapshot | undefined): string =>
+  JSON.stringify([snapshot?.value], (name, inner) => (name === "nowMs" ? undefined : inner));
+
+const changeText = (before: Snapshot | undefined, { text, brief, over, nowMs }: Snapshot): string =>
+  before === undefined || over ? text : `${timestamp(nowMs)}  ${brief}`;
 
 async function look(session: Session, words: string | undefined): Promise<Snapshot> {
   const state = await session.knownState();
@@ -105,7 +124,7 @@ async function overview(session: Session, ledger: Ledger | undefined): Promise<S
       ? "sluice history"
       : `sluice plan ${first ?? "<environment>"} <version>`;
   const text = gridText(statuses, nowMs, output.resultColumns());
-  return { value: { nowMs, environments: statuses }, text, next, over: false };
+  return { value: { nowMs, environments: statuses }, text, brief: `\n${text}`, next, nowMs, over: false };
 }
 
 /** The configuration names them; where it is broken, the ledger still knows where something was deployed. */
@@ -165,16 +184,20 @@ async function oneOf(session: Session, ledger: Ledger | undefined, words: string
     return {
       value: { nowMs, environment, deployment: null },
       text: grid.join("\n"),
+      brief: "nothing was deployed yet",
       next: `sluice plan ${words} <version>`,
+      nowMs,
       over: false,
     };
   }
-  const deployment = await deploymentStatus(ledger, row);
+  const deployment = await deploymentStatus(ledger, row, nowMs);
   const text = [...grid, deploymentText(deployment, nowMs, output.resultColumns())].join("\n\n");
   return {
     value: { nowMs, environment, deployment: withoutPlan(deployment) },
     text,
+    brief: deploymentBrief(deployment),
     next: nextFor(deployment),
+    nowMs,
     over: row.state === "ended",
   };
 }
@@ -191,7 +214,7 @@ interface RecordedEnd {
   readonly serves_now?: string | null;
 }
 
-export async function deploymentStatus(ledger: Ledger, row: DeploymentRow): Promise<DeploymentStatus> {
+async function deploymentStatus(ledger: Ledger, row: DeploymentRow, nowMs: number): Promise<DeploymentStatus> {
   const settings = settingsOf(row);
   const [events, votes, undelivered, record] = await Promise.all([
     ledger.events(row.id, 0),
@@ -212,10 +235,12 @@ export async function deploymentStatus(ledger: Ledger, row: DeploymentRow): Prom
     executor,
     cancelRequested,
   } = row;
+  const progress = progressOf(events, settings, state === "ended");
   return {
     ...{ id, kind, environment, version, state, outcome, startedBy, createdAtMs, endedAtMs, cancelRequested },
     runner: executor ? { host: executor.host, pid: executor.pid, alive: !isAbandoned(row) } : null,
-    progress: progressOf(events, settings, state === "ended"),
+    progress,
+    verdict: state === "ended" ? null : await verdictStatus(ledger, row, settings, progress, nowMs),
     approvals: {
       required: kind === "deploy" ? settings.approvals.required : 0,
       votes: votes.map(({ by, decision, proof }) => ({

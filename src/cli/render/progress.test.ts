@@ -129,6 +129,47 @@ describe("W1 how far a deployment has come", () => {
   });
 });
 
+const order = (step: string, atMs: number, reason: string): DeploymentEvent =>
+  event(`${step} by hand`, "progress", atMs, { reason }, { actor: "ada" });
+
+describe("R1 a person steers it", () => {
+  const paused = [...at50, order("pause", 81_000, "lunch")];
+
+  test("R1 a pause is seen in the progress and told in place of the countdown, until it ends", () => {
+    const progress = progressOf(paused, settings, false);
+
+    expect(progress.paused).toEqual({ by: "ada", reason: "lunch", atMs: began + 81_000 });
+    expect(plain(liveLine(progress, began + 82_000, 200))).toMatch(/· paused by ada$/);
+    for (const end of ["continue", "promote"]) {
+      expect(progressOf([...paused, order(end, 90_000, "back")], settings, false).paused).toBeNull();
+    }
+  });
+
+  test("R1 a weight that is promoted by hand says so once its bake is over", () => {
+    const steps = settings.rollout.steps.map((step) => ({ ...step, promote: "by-hand" as const }));
+    const progress = progressOf(at50, { ...settings, rollout: { ...settings.rollout, steps } }, false);
+
+    expect(plain(liveLine(progress, began + 80_000, 200))).toMatch(/next step \(100 %\) in 42 s$/);
+    expect(plain(liveLine(progress, began + 130_000, 200))).toMatch(/· waits to be promoted by a person$/);
+  });
+
+  test("R1 where its rollout stands: before, asking, in it, after", () => {
+    const asking = event("approve", "progress", 2_000, { waitingForApproval: true, missing: 1, planDigest: "abc" });
+    const phaseAfter = (more: readonly DeploymentEvent[]) => progressOf(more, settings, false).phase;
+
+    expect(phaseAfter(planned)).toBe("before");
+    expect(phaseAfter([...planned, asking])).toBe("asking");
+    expect(phaseAfter(at50)).toBe("rollout");
+    expect(phaseAfter([...at50, event("smoke", "begin", 130_000, {}, { key: "5" })])).toBe("after");
+  });
+
+  test("R1 the next command of a paused deployment ends the pause", () => {
+    expect(nextFor({ ...status, progress: progressOf(paused, settings, false) })).toBe(
+      "sluice resume 1795216504-a055f5f10d0c",
+    );
+  });
+});
+
 describe("the live line", () => {
   test("R1 says weight, requests, failures of both versions and the time to the next step", () => {
     const line = plain(liveLine(progressOf(at50, settings, false), began + 80_000, 200));
@@ -166,6 +207,7 @@ const status: DeploymentStatus = {
   },
   runner: { host: "ci-1", pid: 42, alive: true },
   progress: progressOf(at50, settings, false),
+  verdict: null,
   approvals: { required: 2, votes: [{ by: "ada", decision: "approve", proof: "ssh key SHA256:x" }] },
 };
 

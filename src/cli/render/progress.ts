@@ -3,9 +3,11 @@ import type { DeploymentEvent } from "../../domain/events.ts";
 import type { Plan } from "../../domain/plan.ts";
 import type { EnvironmentSettings } from "../../domain/settings.ts";
 
+/** At the present weight. */
 export interface Reading {
   readonly requests: number;
   readonly errors: number;
+  readonly p95Ms?: number | null;
 }
 
 export interface StageProgress {

@@ -7,7 +7,8 @@ import { paint } from "../output.ts";
 import { trafficLine } from "./live-line.ts";
 import type { Progress, StageProgress } from "./progress.ts";
 import { clip, hanging, table, timestamp, widthOf } from "./text.ts";
-import { ago, briefOutcome, glyph, outcomeWords } from "./words.ts";
+import { type VerdictStatus, verdictBrief, verdictLines } from "./verdict-text.ts";
+import { ago, briefOutcome, glyph, outcomeWords, readingText } from "./words.ts";
 
 export interface EnvironmentStatus {
   readonly environment: string;
@@ -62,6 +63,8 @@ export interface DeploymentStatus {
   readonly runner: { readonly host: string; readonly pid: number; readonly alive: boolean } | null;
   readonly cancelRequested: { readonly by: string; readonly reason: string } | null;
   readonly progress: Progress;
+  /** The comparison with the stable version; null where there is none, or not any more. */
+  readonly verdict: VerdictStatus | null;
   readonly approvals: {
     readonly required: number;
     readonly votes: readonly { readonly by: string; readonly decision: string; readonly proof: string }[];
@@ -80,6 +83,8 @@ export function deploymentText(status: DeploymentStatus, nowMs: number, columns:
     ...whoLines(status, columns),
     ...stageLines(status.progress.stages, nowMs, columns),
     ...trafficLines(status, nowMs, columns),
+    ...steeringLines(status, columns),
+    ...(status.verdict ? verdictLines(status.verdict, columns) : []),
     ...peopleLines(status, columns),
     ...endLines(status, columns),
   ].join("\n");
@@ -143,6 +148,12 @@ function trafficLines({ progress, state }: DeploymentStatus, nowMs: number, colu
   return [clip(`${label("traffic")}${trafficLine(progress, nowMs)}`, columns)];
 }
 
+function steeringLines({ progress: { paused }, state }: DeploymentStatus, columns: number): readonly string[] {
+  if (paused === null || state === "ended") return [];
+  const { by, reason, atMs } = paused;
+  return hanging(label("paused"), stripControl(`by ${by} since ${timestamp(atMs)}: ${reason}`), columns);
+}
+
 function peopleLines({ approvals, undelivered, progress }: DeploymentStatus, columns: number): readonly string[] {
   const votes = approvals.votes.map(
     ({ by, decision, proof }) => `${by} ${decision === "approve" ? "approved" : "rejected"} (${proof})`,
@@ -174,6 +185,19 @@ function endLines({ failure, servesNow, folder, state }: DeploymentStatus, colum
     `${label("serves")}${servesNow ?? "nothing"}`,
     ...(folder ? [`${label("files")}${folder}`] : []),
   ];
+}
+
+/** In one line: how far it is, the weight, and the comparison. Without times, so that it only changes when something happens. */
+export function deploymentBrief({ progress, verdict, state, outcome }: DeploymentStatus): string {
+  const { percent, candidate, paused, stages } = progress;
+  const now = stages.findLast((stage) => stage.state === "running")?.name ?? state;
+  const counted = candidate ? [readingText(candidate)] : [];
+  return [
+    outcome === null ? now : outcomeWords[outcome],
+    ...(percent === null || now === `${percent} %` ? [] : [`${percent} %`]),
+    ...(paused ? [`paused by ${stripControl(paused.by)}`] : []),
+    ...(verdict ? [verdictBrief(verdict)] : counted),
+  ].join(" · ");
 }
 
 /** The one command that matters now. */
