@@ -67,6 +67,10 @@ function renewal(run: Run, signal: AbortSignal): () => Promise<void> {
   let promotedBefore: boolean | undefined;
   return async () => {
     promotedBefore ??= (await run.ledgerAtOnce.serving(run.parts.settings.environment))?.deploymentId === run.row.id;
-    if (!promotedBefore) await run.traffic.renew(signal);
+    if (promotedBefore || !run.traffic.isAttended()) return;
+    // Released by hand: a renewal under a fresh number would shut out whoever holds the lock now.
+    const { environment } = run.parts.settings;
+    run.charge.requireLock(environment, await run.ledgerAtOnce.lock(environment));
+    await run.traffic.renew(signal);
   };
 }

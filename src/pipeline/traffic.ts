@@ -19,6 +19,8 @@ export interface Traffic {
   shift(routes: readonly RouteSplit[], attempt: Attempt, signal: AbortSignal): Promise<void>;
   /** What is renewed from now on; also after a replay that did not shift anything itself. */
   attend(routes: readonly RouteSplit[], attempt: Attempt): void;
+  /** There is a split to renew. */
+  isAttended(): boolean;
   /**
    * Renews the attendance of the last split, where the router still has it: one that went back to stable by itself, or was
    * changed by somebody, is not turned again behind the back of the checks. Does nothing where nothing is attended.
@@ -60,6 +62,7 @@ export function openTraffic(routers: ReadonlyMap<string, Router>, unattendedMs: 
     attend(routes, attempt) {
       attended = { routes, attempt };
     },
+    isAttended: () => attended !== undefined,
     renew: (signal) =>
       oneAtATime(async () => {
         if (attended === undefined) return;

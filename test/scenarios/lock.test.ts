@@ -14,6 +14,8 @@ async function busy(more: WorldOptions = {}): Promise<{ readonly world: World; r
   return { world, holder };
 }
 
+const never = new AbortController().signal;
+
 test("L1 F5 a second deployment fails at once and names the holder", async () => {
   const { world, holder } = await busy();
   const startedAtMs = world.clock.now();
@@ -108,6 +110,23 @@ test("L3 unlocked by hand while nobody ran it, a resumed deployment does nothing
 
   expect({ outcome, code: failure?.code }).toEqual({ outcome: "rollback-failed", code: "LOCK_LOST" });
   expect(world.at().shifts.length).toBe(before);
+});
+
+test("L3 unlocked by hand, a resumed deployment shuts nobody out while it ends: it renews no weights under its fresh number", async () => {
+  const slowEnd = { ledgerAnswersAfterMs: { finish: 5 * second } };
+  const world = await inServingWorld({ releases: { "v1.0.0": {}, "v1.1.0": {} }, ...slowEnd });
+  const id = await world.begin("v1.1.0");
+  await world.untilTold(id, /^50 % on/);
+  world.crash(id);
+  await world.ledger.forceUnlock("production", "kim", "its machine is gone");
+  const fences = () =>
+    Promise.all([...world.at().routers.values()].map(async (router) => (await router.fence(never))?.n));
+  const before = await fences();
+
+  world.takeOver(id);
+  await world.ended(id);
+
+  expect(await fences()).toEqual(before);
 });
 
 test("L3 unlocked by hand, the deployment that held it stops acting", async () => {
