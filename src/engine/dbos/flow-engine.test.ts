@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FlowEngine } from "../../ports/flow.ts";
 import { flowContract } from "../../testing/flow-contract.ts";
@@ -143,6 +144,35 @@ test("a process that has not launched sends messages and reads states", async ()
   expect(await engine.state("told")).toEqual({ kind: "running" });
   child.kill("SIGKILL");
   await once(child, "exit");
+  await engine.shutdown();
+});
+
+test("L2 a message wakes the wait of its own process promptly although NOTIFY was lost with its connection", async () => {
+  const engine = newEngine();
+  let waiting = false;
+  engine.register("listen", async (flow) => {
+    waiting = true;
+    return (await flow.waitFor("people", 60_000)) ?? "none";
+  });
+  await engine.launch();
+  await engine.start("listen", "deaf", null);
+  await until(() => waiting, "the wait");
+  const admin = new pg.Client({ connectionString: database.url });
+  await admin.connect();
+  try {
+    // Listening again takes DBOS a second; until then nothing is heard.
+    const listeners = `select pg_terminate_backend(pid) from pg_stat_activity
+      where pid <> pg_backend_pid() and (query like 'LISTEN%' or query like 'NOTIFY%' or application_name = $1)`;
+    expect((await admin.query(listeners, [`sluice ${engine.executorId}`])).rowCount).toBeGreaterThan(0);
+  } finally {
+    await admin.end();
+  }
+  const sentAtMs = performance.now();
+
+  await engine.send("deaf", "people", "yes", "k");
+
+  expect(await engine.settled("deaf")).toEqual({ kind: "finished", output: "yes" });
+  expect(performance.now() - sentAtMs).toBeLessThan(900);
   await engine.shutdown();
 });
 

@@ -3,6 +3,7 @@
  * DBOS's own recovery concerns only flows of the same executor id, which is never used twice: a launch runs nothing.
  */
 import { DBOS } from "@dbos-inc/dbos-sdk";
+import { DBOSExecutor } from "@dbos-inc/dbos-sdk/internal/dbos-executor";
 import { dbRetryConfig } from "@dbos-inc/dbos-sdk/internal/utils";
 import type { Json } from "../../domain/json.ts";
 import { type FlowBody, type FlowEngine, FlowLost } from "../../ports/flow.ts";
@@ -54,7 +55,10 @@ export function dbosFlowEngine(options: DbosFlowEngineOptions): FlowEngine {
       await DBOS.startWorkflow(run, { workflowID: id })(input);
     },
     takeOver: (id) => takeOver(id, { journal, runs, queueName, version }),
-    send: journal.send,
+    async send(id, topic, message, key) {
+      await journal.send(id, topic, message, key);
+      wakeHere(id, topic);
+    },
     published: journal.published,
     async state(id) {
       const status = await journal.status(id);
@@ -78,6 +82,13 @@ export function dbosFlowEngine(options: DbosFlowEngineOptions): FlowEngine {
     },
   };
 }
+
+/**
+ * A wait in this process looks at once, also where NOTIFY does not come: its connection was just lost, or a pooler has swallowed it.
+ * By the name under which DBOS's own wait is registered.
+ */
+const wakeHere = (id: string, topic: string): void =>
+  DBOSExecutor.globalInstance?.systemDatabase.notificationsMap.callCallbacks(`${id}::${topic}`);
 
 interface RunnerParts {
   readonly journal: JournalConnection;

@@ -9,8 +9,11 @@ import { type Flow, FlowLost } from "../../ports/flow.ts";
 import { recordStep, replayStep } from "../step-result.ts";
 import type { Message } from "./journal-connection.ts";
 
-/** A wait is woken by NOTIFY; this is for a NOTIFY lost with its connection. */
-const fallbackPollMs = 2_000;
+/**
+ * A wait is woken by whoever runs the flow, when he delivers the message (`wakeHere`), and by NOTIFY where another process sends it.
+ * This is for a NOTIFY lost with its connection. Each look is two queries, and a process may have a thousand waits.
+ */
+const fallbackPollMs = 30_000;
 
 export interface JournalledFlow extends Flow {
   /** Set once this process may no longer run the flow. */
