@@ -7,7 +7,7 @@ import { gatheredLedger } from "./gathered-ledger.ts";
 const many = 20;
 
 /** A process that runs `many`, and how often it asked for what. */
-async function gathered(running = many) {
+async function gathered(running = () => many) {
   const clock = realClock();
   const memory = memoryLedger({ now: clock.now, id: "ledger" });
   const asked: string[] = [];
@@ -36,7 +36,7 @@ async function gathered(running = many) {
     });
     attempts.push(await memory.beginAttempt(id, { id: "e", host: "h", pid: 1 }));
   }
-  return { memory, asked, attempts, ledger: gatheredLedger(counted, clock, () => running) };
+  return { memory, asked, attempts, ledger: gatheredLedger(counted, clock, running) };
 }
 
 test("L2 many heartbeats at once become one call, and what it says is not there is not asked for", async () => {
@@ -51,6 +51,22 @@ test("L2 many heartbeats at once become one call, and what it says is not there 
   expect(asked).toEqual(["heartbeats", "undeliveredMessages"]);
 });
 
+test("L2 what came since is asked for after the next heartbeat, and at once where only few are left", async () => {
+  let running = many;
+  const { memory, attempts, ledger } = await gathered(() => running);
+  const beatOf = (n: number) => ledger.heartbeat(`d-${n}`, { ledgerId: "ledger", n: 1, deploymentId: `d-${n}` }, 3_000);
+  const messagesOf = async (n: number) => (await ledger.undeliveredMessages(`d-${n}`)).length;
+  await Promise.all(attempts.map((_, n) => beatOf(n)));
+  for (const n of [3, 4]) await memory.post(`d-${n}`, peopleTopic, { kind: "approval", by: "grace" }, `m-${n}`);
+  expect([await messagesOf(3), await messagesOf(4)]).toEqual([0, 0]);
+
+  await beatOf(3);
+  running = 1;
+  await beatOf(4);
+
+  expect([await messagesOf(3), await messagesOf(4)]).toEqual([1, 1]);
+});
+
 test("L2 whoever is not in charge any more hears it alone; the others keep their leases", async () => {
   const { memory, attempts, ledger } = await gathered();
   await memory.beginAttempt("d-7", { id: "another", host: "h", pid: 2 });
@@ -63,7 +79,7 @@ test("L2 whoever is not in charge any more hears it alone; the others keep their
 });
 
 test("a process that runs one deployment asks as before", async () => {
-  const { asked, attempts, ledger } = await gathered(1);
+  const { asked, attempts, ledger } = await gathered(() => 1);
   const [attempt] = attempts;
   if (attempt === undefined) throw new Error("no attempt");
 

@@ -9,8 +9,11 @@ import type { Attended, Beat, Ledger } from "../ports/ledger.ts";
 const few = 4;
 /** Much less than a heartbeat's interval. */
 const gatherMs = 200;
-/** What was heard is believed for so long, a little more than a heartbeat's interval. */
-const believedMs = 1_500;
+/**
+ * What was heard is believed until the next heartbeat brings news, so that a slow ledger is not asked the more. Only where
+ * heartbeats fail it is asked for itself again.
+ */
+const believedMs = 6_000;
 
 interface Asked {
   readonly beat: Beat;
@@ -48,7 +51,10 @@ export function gatheredLedger(ledger: Ledger, clock: Clock, running: () => numb
     ...ledger,
     heartbeat(id, attempt, leaseMs) {
       const beat = { id, attempt, leaseMs };
-      if (running() <= few) return alone(beat);
+      if (running() <= few) {
+        heard.delete(id);
+        return alone(beat);
+      }
       const { promise, resolve } = Promise.withResolvers<Pick<Attended, "cancelRequested">>();
       // `flush` never rejects: a failure reaches each of those who asked.
       if (asked.push({ beat, resolve }) === 1) void flush();

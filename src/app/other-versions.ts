@@ -31,7 +31,7 @@ export async function otherVersionsUnderWay(ledger: Ledger): Promise<readonly Ot
   return rows.filter(isOtherVersions).map(otherVersionOf);
 }
 
-export const otherVersionOf = (row: DeploymentRow): OtherVersion => ({
+export const otherVersionOf = (row: Omit<DeploymentRow, "input">): OtherVersion => ({
   deployment: row.id,
   environment: row.environment,
   version: row.version,

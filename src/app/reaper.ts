@@ -11,10 +11,10 @@ import type { Attempt } from "../domain/attempt.ts";
 import { SluiceError } from "../domain/errors.ts";
 import { ruleOnTakeOver } from "../domain/taking-over.ts";
 import { FlowLost } from "../ports/flow.ts";
-import type { DeploymentRow, Ledger } from "../ports/ledger.ts";
+import type { DeploymentRow, Ledger, UnderWay } from "../ports/ledger.ts";
 import { isAbandoned, isDead } from "./abandoned.ts";
 import { giveUp, takeOversOf, tellTakeOver } from "./crash-loop.ts";
-import { inputOf } from "./deployment-input.ts";
+import type { DeploymentInput } from "./deployment-input.ts";
 import { isOtherVersions, otherVersionOf, otherVersionText } from "./other-versions.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
@@ -54,12 +54,12 @@ export function openReaper(options: ReaperOptions): { look(): Promise<Looked> } 
   /** Heartbeats that were too old at the look before: a machine that woke up gives its processes a second to show themselves. */
   let silent = new Map<string, number>();
 
-  const isSilent = ({ id, executor }: DeploymentRow): boolean =>
+  const isSilent = ({ id, executor }: UnderWay): boolean =>
     executor !== null && silent.get(id) === executor.heartbeatAtMs;
 
   return {
     async look() {
-      const rows = await ledger.deployments({ unfinished: true });
+      const rows = await ledger.underWay(belongsBy);
       for (const row of rows.filter(isOtherVersions)) tellOnce(otherVersionText(otherVersionOf(row)), row.id);
       const ours = rows.filter((row) => isOurs(row, options));
       const nowMs = ours.length > 0 ? await ledger.now() : 0;
@@ -76,9 +76,12 @@ export function openReaper(options: ReaperOptions): { look(): Promise<Looked> } 
   };
 }
 
-function isOurs(row: DeploymentRow, { host, projectFolder }: Pick<ReaperOptions, "host" | "projectFolder">): boolean {
+/** By what a deployment belongs to a folder and, until somebody has begun it, to a machine. */
+const belongsBy = ["projectFolder", "host"] as const satisfies readonly (keyof DeploymentInput)[];
+
+function isOurs(row: UnderWay, { host, projectFolder }: Pick<ReaperOptions, "host" | "projectFolder">): boolean {
   if (isOtherVersions(row) || row.state === "quarantined") return false;
-  const input = inputOf(row);
+  const input: Pick<Partial<DeploymentInput>, (typeof belongsBy)[number]> = row.inputPart;
   return input.projectFolder === projectFolder && (row.executor?.host ?? input.host) === host;
 }
 
@@ -87,11 +90,12 @@ interface Reaping extends ReaperOptions {
 }
 
 /** True: it is run here from now on. Whatever is wrong with one deployment must not keep the others waiting. */
-async function reap(row: DeploymentRow, nowMs: number, reaping: Reaping): Promise<boolean> {
+async function reap({ id }: UnderWay, nowMs: number, reaping: Reaping): Promise<boolean> {
   try {
-    return await takeOverOrGiveUp(row, nowMs, reaping);
+    const row = await reaping.ledger.deployment(id);
+    return row !== undefined && row.outcome === null && (await takeOverOrGiveUp(row, nowMs, reaping));
   } catch (thrown) {
-    if (!wasQuicker(thrown)) reaping.tellOnce(`${row.id} cannot be taken over: ${(thrown as Error).message}`, row.id);
+    if (!wasQuicker(thrown)) reaping.tellOnce(`${id} cannot be taken over: ${(thrown as Error).message}`, id);
     return false;
   }
 }

@@ -52,6 +52,12 @@ export interface ExecutorRow {
   readonly expired: boolean;
 }
 
+/** An unfinished deployment as whoever watches over all of them reads it once a second: without what its flow was started with. */
+export interface UnderWay extends Omit<DeploymentRow, "input"> {
+  /** The members of `input` that were asked for and are there. */
+  readonly inputPart: Readonly<Record<string, Json>>;
+}
+
 export interface Beat {
   readonly id: string;
   readonly attempt: Attempt;
@@ -155,6 +161,8 @@ export interface Ledger {
     readonly unfinished?: boolean;
     readonly limit?: number;
   }): Promise<readonly DeploymentRow[]>;
+  /** All that are unfinished, newest first, with these members of their inputs, which as a whole are some kilobytes each. */
+  underWay(members: readonly string[]): Promise<readonly UnderWay[]>;
   setState(id: string, state: "running" | "waiting" | "cancelling" | "quarantined", attempt: Attempt): Promise<void>;
   /** Writes the outcome once; a second, different outcome is refused (outcomes latch). */
   finish(id: string, outcome: Outcome, attempt: Attempt): Promise<void>;

@@ -56,6 +56,24 @@ function attemptContract(atDesk: AtDesk): void {
     expect(await ids({ project: "another" })).toEqual([]);
   });
 
+  atDesk("L2 tells what is under way, of the inputs only what was asked for", async (desk) => {
+    const { ledger, environment } = desk;
+    const [ended, begun, fresh] = [await desk.begun(), await desk.begun(), await desk.deployment()];
+    await ledger.finish(ended.id, "succeeded", ended.attempt);
+    await ledger.requestCancel(begun.id, "grace", "wrong tag");
+
+    const found = async (...members: string[]) =>
+      (await ledger.underWay(members)).filter((row) => row.environment === environment);
+
+    expect((await found("plan", "not there")).map(({ id, inputPart }) => [id, inputPart])).toEqual([
+      [fresh.id, { plan: ["build", 1, null] }],
+      [begun.id, { plan: ["build", 1, null] }],
+    ]);
+    const [, one] = await found();
+    const { input: _, ...whole } = (await ledger.deployment(begun.id)) ?? fresh;
+    expect(one).toEqual({ ...whole, inputPart: {} });
+  });
+
   atDesk("L2 of several that take an abandoned attempt over one succeeds, and nobody after the end", async (desk) => {
     const { ledger } = desk;
     const { id, attempt } = await desk.begun();

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { chainName } from "../../domain/audit.ts";
 import { asJson } from "../../domain/json.ts";
 import { defaultLeaseMs, firstFreeId, mayReplace, ruleOnOutcome } from "../../domain/lock.ts";
-import { type Ledger, peopleTopic, type ServingRow } from "../../ports/ledger.ts";
+import { type DeploymentRow, type Ledger, peopleTopic, type ServingRow, type UnderWay } from "../../ports/ledger.ts";
 import { cancelEvent, steeringEvent, supersedeEvent, voteEvent, voteKey } from "./chain.ts";
 import { memoryAudit } from "./memory-audit.ts";
 import { memoryEvidence } from "./memory-evidence.ts";
@@ -42,7 +42,7 @@ type Part<Name extends keyof Ledger> = Pick<Ledger, Name>;
 
 const newestFirst = <T>(rows: Iterable<T>): T[] => [...rows].reverse();
 
-function memoryDeployments(store: MemoryStore): Part<"createDeployment" | "deployment" | "deployments"> {
+function memoryDeployments(store: MemoryStore): Part<"createDeployment" | "deployment" | "deployments" | "underWay"> {
   return {
     async createDeployment(given) {
       const id = firstFreeId(given.id, (candidate) => store.deployments.has(candidate));
@@ -78,7 +78,17 @@ function memoryDeployments(store: MemoryStore): Part<"createDeployment" | "deplo
         .slice(0, limit)
         .map((row) => visible(row, store.now()));
     },
+    async underWay(members) {
+      const unfinished = newestFirst(store.deployments.values()).filter((row) => row.outcome === null);
+      return unfinished.map((row) => withPartOfInput(visible(row, store.now()), members));
+    },
   };
+}
+
+function withPartOfInput({ input, ...row }: DeploymentRow, members: readonly string[]): UnderWay {
+  const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
+  const there = isObject ? Object.entries(input).filter(([name]) => members.includes(name)) : [];
+  return { ...row, inputPart: Object.fromEntries(there) };
 }
 
 function memoryAttempts(

@@ -3,7 +3,7 @@ import type { Attempt } from "../../domain/attempt.ts";
 import { defaultLeaseMs, firstFreeId, mayReplace, ruleOnOutcome } from "../../domain/lock.ts";
 import type { Outcome } from "../../domain/outcome.ts";
 import type { Superseded } from "../../domain/supersede.ts";
-import type { Attended, DeploymentRow, ExecutorRow, Ledger } from "../../ports/ledger.ts";
+import type { Attended, DeploymentRow, ExecutorRow, Ledger, UnderWay } from "../../ports/ledger.ts";
 import type { LedgerDatabase, Queries } from "./database.ts";
 import { deploymentUnknown, outcomeLatched, staleAttempt } from "./refusals.ts";
 import { jsonText } from "./storable.ts";
@@ -13,6 +13,7 @@ type DeploymentsPart = Pick<
   | "createDeployment"
   | "deployment"
   | "deployments"
+  | "underWay"
   | "setState"
   | "finish"
   | "beginAttempt"
@@ -23,11 +24,12 @@ type DeploymentsPart = Pick<
 >;
 
 /** camelCase names make the rest of a row ours as it comes. */
-const columns = `id, project, environment, kind, version, commit, started_by as "startedBy", created_at_ms as "createdAtMs",
-  state, outcome, ended_at_ms as "endedAtMs", attempt, input, application_version as "applicationVersion",
+const columnsBesideInput = `id, project, environment, kind, version, commit, started_by as "startedBy",
+  created_at_ms as "createdAtMs", state, outcome, ended_at_ms as "endedAtMs", attempt, application_version as "applicationVersion",
   cancel as "cancelRequested", superseded, steering,
   case when executor is null then null else executor || jsonb_build_object('heartbeatAtMs', heartbeat_at_ms,
     'expired', abs($schema.now_ms() - heartbeat_at_ms) > lease_ms) end as executor`;
+const columns = `${columnsBesideInput}, input`;
 
 export function postgresDeployments(db: LedgerDatabase): DeploymentsPart {
   return {
@@ -61,6 +63,15 @@ export function postgresDeployments(db: LedgerDatabase): DeploymentsPart {
          where ($1::text is null or project = $1) and ($2::text is null or environment = $2)
            and (not $3 or outcome is null) order by ordinal desc limit $4`,
         [project ?? null, environment ?? null, unfinished ?? false, limit ?? null],
+      ),
+
+    underWay: (members) =>
+      db.rows<UnderWay>(
+        `select ${columnsBesideInput},
+           (select coalesce(jsonb_object_agg(member, input->member) filter (where input ? member), '{}')
+            from unnest($1::text[]) as member) as "inputPart"
+         from $schema.deployments where outcome is null order by ordinal desc`,
+        [members],
       ),
 
     async setState(id, state, attempt) {
