@@ -46,12 +46,12 @@ describe("Z2 the picture of a comparison", () => {
 
     // 20 s from x 70 to 936: 216.5 for each interval. Paths of the candidate: legend, weight, rates, evidence.
     const [, weight, rates, evidence] = pathsOf(svg, "candidate");
-    expect(weight).toBe("M70 182H286.5V178.5H892.7V182H936");
+    expect(weight).toBe("M70 200H286.5V196.5H892.7V200H936");
     // 20 % of at most 100 %, then a gap, then all.
-    expect(rates).toBe("M286.5 368H503M719.5 232H936");
+    expect(rates).toBe("M286.5 386H503M719.5 250H936");
     // From 1 (no evidence) to 1,000; the scale goes from 0.01 to 1,000.
-    expect(evidence).toBe("M70 542H286.5V542H503V542H719.5V452H936");
-    expect(pathsOf(svg, "limit")).toEqual(["M70 482H936"]);
+    expect(evidence).toBe("M70 560H286.5V560H503V560H719.5V470H936");
+    expect(pathsOf(svg, "limit")).toEqual(["M70 500H936"]);
     expect(svg).toContain("threshold 100: back");
     expect(svg).toContain("since 2026-11-20 12:00:00 UTC");
   });
@@ -59,14 +59,22 @@ describe("Z2 the picture of a comparison", () => {
   test("what is not known is hatched, and neither it nor an interval without requests is drawn as a rate of zero", () => {
     const svg = verdictSvg(drawing);
 
-    expect(svg).toContain('<rect x="503" y="232" width="216.5" height="170" fill="url(#unknown)"/>');
-    expect(pathsOf(svg, "stable")[1]).toBe("M70 401.2H286.5V401.2H503M719.5 401.2H936");
+    expect(svg).toContain('<rect x="503" y="250" width="216.5" height="170" fill="url(#unknown)"/>');
+    expect(pathsOf(svg, "stable")[1]).toBe("M70 419.2H286.5V419.2H503M719.5 419.2H936");
   });
 
   test("without any metric that decides there is no line of evidence", () => {
     const none = { ...drawing, points: drawing.points.map((each) => ({ ...each, logE: null })) };
 
     expect(pathsOf(verdictSvg(none), "candidate")[3]).toBe("");
+  });
+
+  test("a long reason has two lines, and what is longer still is cut", () => {
+    const svg = verdictSvg({ ...drawing, subtitle: "word ".repeat(100).trim() });
+
+    const lines = [...svg.matchAll(/<text class="dim" x="70" y="(56|74)">([^<]*)</g)].map((hit) => hit[2] ?? "");
+    expect(lines.map((line) => line.length)).toEqual([134, 135]);
+    expect(lines[1]).toMatch(/…$/);
   });
 
   test("has no script and no reference to anything outside, and is one well-formed tree", () => {
@@ -96,7 +104,7 @@ describe("Z2 the picture of a comparison", () => {
     const svg = verdictSvg({ ...drawing, points, weights: [] });
 
     expect(svg.length).toBeLessThan(40_000);
-    expect(pathsOf(svg, "candidate")[3]).toContain("V452H");
+    expect(pathsOf(svg, "candidate")[3]).toContain("V470H");
   });
 
   test("nothing was counted at all: an empty picture, and no number that is none", () => {

@@ -34,11 +34,11 @@ interface Panel {
 }
 
 const panels = {
-  weight: { title: "weight of the candidate", top: 112, height: 70 },
-  rates: { title: "failed requests", top: 232, height: 170 },
-  evidence: { title: "evidence that the candidate is worse", top: 452, height: 150 },
+  weight: { title: "weight of the candidate", top: 130, height: 70 },
+  rates: { title: "failed requests", top: 250, height: 170 },
+  evidence: { title: "evidence that the candidate is worse", top: 470, height: 150 },
 } as const satisfies Record<string, Panel>;
-const height = 660;
+const height = 678;
 
 type Scale = (value: number) => number;
 
@@ -50,6 +50,15 @@ export const escapeXml = (text: string): string =>
 
 const one = (value: number): string => String(Math.round(value * 10) / 10);
 const clipped = (text: string, most: number): string => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
+
+/** Broken at the last blank that fits; what is left over after the second line is cut. */
+function twoLines(text: string): readonly string[] {
+  const most = 135;
+  if (text.length <= most) return [text];
+  const blank = text.lastIndexOf(" ", most);
+  const at = blank > 0 ? blank : most;
+  return [text.slice(0, at), clipped(text.slice(at).trimStart(), most)];
+}
 
 export function verdictSvg(drawing: VerdictDrawing): string {
   const { title, subtitle, points } = drawing;
@@ -66,7 +75,9 @@ export function verdictSvg(drawing: VerdictDrawing): string {
     `<defs><pattern id="unknown" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="hatch" d="M0 0V6"/></pattern></defs>`,
     `<rect class="paper" width="${width}" height="${height}"/>`,
     `<text class="head" x="${left}" y="34">${escapeXml(clipped(title, 90))}</text>`,
-    `<text class="dim" x="${left}" y="56">${escapeXml(clipped(subtitle, 140))}</text>`,
+    ...twoLines(subtitle).map(
+      (line, n) => `<text class="dim" x="${left}" y="${56 + 18 * n}">${escapeXml(line)}</text>`,
+    ),
     legend(drawing),
     ...weightRules(drawing, x),
     ...weightPanel(drawing, x),
@@ -90,9 +101,9 @@ function legend({ candidate, stable }: VerdictDrawing): string {
   const second = left + 300;
   const third = second + 300;
   return [
-    `<path class="candidate" d="M${left} 78h28"/><text x="${left + 36}" y="82">${escapeXml(clipped(candidate, 28))} (candidate)</text>`,
-    `<path class="stable" d="M${second} 78h28"/><text x="${second + 36}" y="82">${escapeXml(clipped(stable, 28))} (stable)</text>`,
-    `<rect x="${third}" y="72" width="28" height="12" fill="url(#unknown)"/><text x="${third + 36}" y="82">not known</text>`,
+    `<path class="candidate" d="M${left} 96h28"/><text x="${left + 36}" y="100">${escapeXml(clipped(candidate, 28))} (candidate)</text>`,
+    `<path class="stable" d="M${second} 96h28"/><text x="${second + 36}" y="100">${escapeXml(clipped(stable, 28))} (stable)</text>`,
+    `<rect x="${third}" y="90" width="28" height="12" fill="url(#unknown)"/><text x="${third + 36}" y="100">not known</text>`,
   ].join("\n");
 }
 

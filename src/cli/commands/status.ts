@@ -196,7 +196,7 @@ async function oneOf(session: Session, ledger: Ledger | undefined, words: string
     value: { nowMs, environment, deployment: withoutPlan(deployment) },
     text,
     brief: deploymentBrief(deployment),
-    next: nextFor(deployment),
+    next: nextFor(deployment, nowMs),
     nowMs,
     over: row.state === "ended",
   };

@@ -1,6 +1,6 @@
 /**
  * R1 X1: how a person steers a rollout: hold its weight, let it go on, take a hold back. Each is an order in the ledger, with its
- * reason in the audit trail, before it is anything else; evidence and failed checks go back whatever was ordered.
+ * reason in the audit trail, before it is anything else; evidence against the candidate goes back whatever was ordered.
  */
 import type { DeploymentRow } from "../../app/model.ts";
 import { settingsOf } from "../../app/settings-of.ts";
@@ -47,7 +47,7 @@ export async function pauseCommand(session: Session, words: string, options: Rea
   if (refused) throw refused;
   const reason = reasonOf(options.reason, `sluice pause ${row.id}`);
   const where = phase === "before" || percent === null ? "at its first weight" : `at ${percent} %`;
-  const effect = `${row.version} is held ${where} in ${row.environment}, also beyond its bake; evidence or failed checks still take it back`;
+  const effect = `${row.version} is held ${where} in ${row.environment}, also beyond its bake; evidence against it still takes it back`;
   if (options.dryRun) {
     output.result(
       { dryRun: true, deployment: row.id, paused: isPaused(row.steering) },

@@ -12,6 +12,7 @@ const began = Date.UTC(2026, 10, 20, 12);
 const settings = {
   rollout: {
     settleMs: 0,
+    controlPercent: 0,
     steps: [
       { percent: 10, bakeMs: 60_000 },
       { percent: 50, bakeMs: 60_000 },
@@ -105,6 +106,34 @@ describe("W1 how far a deployment has come", () => {
     expect(progress.stages.filter(({ state }) => state === "running")).toHaveLength(1);
   });
 
+  test("R1 the last step is the one that bakes at less than it says, where a control stays on the stable version", () => {
+    const controlled = { ...settings, rollout: { ...settings.rollout, controlPercent: 5 } };
+    const last = [
+      ...at50,
+      event("rollout", "end", 122_000, { tookMs: 60_000 }, { key: "4" }),
+      ...shiftedTo(95, 122_000, "5"),
+    ];
+
+    const { endsAtMs, stages } = progressOf(last, controlled, false);
+
+    expect(endsAtMs).toBe(began + 182_000);
+    expect(stages.map(({ name, state }) => `${name} ${state}`).slice(1, 5)).toEqual([
+      "10 % done",
+      "50 % done",
+      "95 % running",
+      "smoke ahead",
+    ]);
+  });
+
+  test("R1 of an adaptive ramp only the end is known beforehand", () => {
+    const adaptive = { ...settings, rollout: { ...settings.rollout, strategy: "adaptive" as const } };
+    const begun = [...planned, ...shiftedTo(3, 2_000, "3")];
+
+    const names = progressOf(begun, adaptive, false).stages.map(({ name, state }) => `${name} ${state}`);
+
+    expect(names.slice(1, 4)).toEqual(["3 % running", "100 % ahead", "smoke ahead"]);
+  });
+
   test("X1 after going back the candidate has no weight any more", () => {
     const back = [...at50, event("undo rollout", "progress", 95_000, { backOn: "v1.1.0" })];
 
@@ -148,9 +177,12 @@ describe("R1 a person steers it", () => {
   test("R1 a weight that is promoted by hand says so once its bake is over", () => {
     const steps = settings.rollout.steps.map((step) => ({ ...step, promote: "by-hand" as const }));
     const progress = progressOf(at50, { ...settings, rollout: { ...settings.rollout, steps } }, false);
+    const next = (atMs: number) => nextFor({ ...status, progress }, began + atMs);
 
     expect(plain(liveLine(progress, began + 80_000, 200))).toMatch(/next step \(100 %\) in 42 s$/);
     expect(plain(liveLine(progress, began + 130_000, 200))).toMatch(/· waits to be promoted by a person$/);
+    expect(next(80_000)).toMatch(/^sluice logs .* --follow$/);
+    expect(next(130_000)).toBe('sluice promote 1795216504-a055f5f10d0c --reason "…"');
   });
 
   test("R1 where its rollout stands: before, asking, in it, after", () => {
@@ -164,7 +196,7 @@ describe("R1 a person steers it", () => {
   });
 
   test("R1 the next command of a paused deployment ends the pause", () => {
-    expect(nextFor({ ...status, progress: progressOf(paused, settings, false) })).toBe(
+    expect(nextFor({ ...status, progress: progressOf(paused, settings, false) }, began)).toBe(
       "sluice resume 1795216504-a055f5f10d0c",
     );
   });
@@ -237,14 +269,11 @@ describe("W1 status of one deployment", () => {
   });
 
   test("W1 the next command is the one that matters now", () => {
-    expect(nextFor(status)).toBe("sluice logs 1795216504-a055f5f10d0c --follow");
-    expect(nextFor({ ...status, runner: { host: "ci-1", pid: 42, alive: false } })).toBe(
-      "sluice resume 1795216504-a055f5f10d0c",
-    );
-    expect(nextFor({ ...status, state: "quarantined" })).toContain("--release");
-    expect(nextFor({ ...status, state: "ended", outcome: "rolled-back" })).toBe(
-      "sluice record 1795216504-a055f5f10d0c",
-    );
+    const next = (more: Partial<DeploymentStatus> = {}) => nextFor({ ...status, ...more }, began + 80_000);
+    expect(next()).toBe("sluice logs 1795216504-a055f5f10d0c --follow");
+    expect(next({ runner: { host: "ci-1", pid: 42, alive: false } })).toBe("sluice resume 1795216504-a055f5f10d0c");
+    expect(next({ state: "quarantined" })).toContain("--release");
+    expect(next({ state: "ended", outcome: "rolled-back" })).toBe("sluice record 1795216504-a055f5f10d0c");
   });
 });
 

@@ -1,6 +1,7 @@
 /** How far a deployment has come, read from its events alone: what `status` shows and what the live line draws. */
 import type { DeploymentEvent } from "../../domain/events.ts";
 import type { Plan } from "../../domain/plan.ts";
+import { bakedPercent } from "../../domain/rollout.ts";
 import type { EnvironmentSettings } from "../../domain/settings.ts";
 
 /** At the present weight. */
@@ -160,7 +161,8 @@ const noEnd: End = { endsAtMs: null, byHand: false };
 
 function endOf({ step, startedAtMs, percent }: Entry, { rollout, observation }: Timing): End {
   if (step === "observe") return { ...noEnd, endsAtMs: startedAtMs + observation.durationMs };
-  const bake = rollout.steps.find((each) => each.percent === percent);
+  // Where a control stays on the stable version, the last step bakes at less than it says.
+  const bake = rollout.steps.find((each) => each.percent === percent || bakedPercent(each, rollout, true) === percent);
   if (step !== "rollout" || bake === undefined) return noEnd;
   return { endsAtMs: startedAtMs + rollout.settleMs + bake.bakeMs, byHand: bake.promote === "by-hand" };
 }
@@ -169,15 +171,23 @@ function endOf({ step, startedAtMs, percent }: Entry, { rollout, observation }: 
 function ahead(entries: readonly Entry[], plan: Plan | null, { rollout }: Timing): readonly StageProgress[] {
   const names = (plan?.steps ?? []).map(({ stage }) => stage);
   const reached = Math.max(-1, ...entries.map(({ step }) => names.indexOf(step)));
-  const weights = weightsAhead(entries, plan?.replaces ? rollout.steps : rollout.steps.slice(-1));
+  // The weights of an adaptive ramp follow from the traffic: only its end is known beforehand.
+  const known = plan?.replaces && rollout.strategy !== "adaptive" ? rollout.steps : rollout.steps.slice(-1);
+  const weights = weightsAhead(
+    entries,
+    known.map((step) => ({ ...step, baked: bakedPercent(step, rollout, true) })),
+  );
   return names
     .flatMap((name, at) => (name === "rollout" ? (at < reached ? [] : weights) : at > reached ? [name] : []))
     .map((name) => ({ name, state: "ahead", startedAtMs: null, tookMs: null }));
 }
 
-function weightsAhead(entries: readonly Entry[], steps: Timing["rollout"]["steps"]): readonly string[] {
+function weightsAhead(
+  entries: readonly Entry[],
+  steps: readonly { readonly percent: number; readonly baked: number }[],
+): readonly string[] {
   const reached = Math.max(0, ...entries.map(({ percent }) => percent ?? 0));
-  const left = steps.filter(({ percent }) => percent > reached).map(({ percent }) => `${percent} %`);
+  const left = steps.filter(({ baked }) => baked > reached).map(({ percent }) => `${percent} %`);
   // A step that has begun and not yet shifted is shown as running.
   return entries.some(({ step, percent }) => step === "rollout" && percent === null) ? left.slice(1) : left;
 }

@@ -201,16 +201,20 @@ export function deploymentBrief({ progress, verdict, state, outcome }: Deploymen
 }
 
 /** The one command that matters now. */
-export function nextFor({ id, environment, state, outcome, runner, progress }: DeploymentStatus): string {
+export function nextFor(status: DeploymentStatus, nowMs: number): string {
+  const { id, environment, state, outcome, runner } = status;
   if (state === "ended") return outcome === "succeeded" ? `sluice history ${environment}` : `sluice record ${id}`;
   if (state === "quarantined") return `sluice cancel ${id} --release --reason "…"`;
   if (runner === null || !runner.alive) return `sluice resume ${id}`;
-  return orderFor(id, state, progress);
+  return orderFor(status, nowMs);
 }
 
 /** What a person may have to say to it. */
-function orderFor(id: string, state: string, { phase, paused, waitingFor }: Progress): string {
+function orderFor({ id, state, progress, verdict }: DeploymentStatus, nowMs: number): string {
+  const { phase, paused, waitingFor, byHand, endsAtMs } = progress;
+  if (waitingFor) return `sluice approve ${id}`;
   if (paused && phase === "rollout") return `sluice resume ${id}`;
-  if (state !== "waiting") return `sluice logs ${id} --follow`;
-  return waitingFor ? `sluice approve ${id}` : `sluice promote ${id} --reason "…"`;
+  const waits = byHand && endsAtMs !== null && endsAtMs <= nowMs;
+  const held = phase === "rollout" && verdict?.kind === "hold" && verdict.mode === "decides";
+  return state === "waiting" || waits || held ? `sluice promote ${id} --reason "…"` : `sluice logs ${id} --follow`;
 }

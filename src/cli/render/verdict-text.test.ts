@@ -66,6 +66,7 @@ describe("Z2 the comparison as text", () => {
 
     expect(lines[2]).toBe("candidate    v1.1.0  no requests counted yet, so nothing is known");
     expect(lines[4]).toBe("bound        nothing bounds its failures yet");
+    expect(shown({ candidate: { ...verdict.candidate, failed: 0 } })[2]).toContain("0 of 1,204 requests failed (0 %)");
     expect(shown({ stable: { ...verdict.stable, p95Ms: null } })[3]).toMatch(/· p95 not known$/);
   });
 

@@ -90,7 +90,8 @@ function evidenceBar(verdict: VerdictStatus, columns: number): string {
 const limitWords = ({ threshold, mode }: VerdictStatus): string =>
   `of ${odds(threshold)}${mode === "advisory" ? "" : ", which takes it back"}`;
 
-const rateText = (failed: number, requests: number): string => `${((100 * failed) / requests).toPrecision(2)} %`;
+const rateText = (failed: number, requests: number): string =>
+  failed === 0 ? "0 %" : `${((100 * failed) / requests).toPrecision(2)} %`;
 
 function armText({ version, requests, failed, p95Ms }: ArmStatus): string {
   const name = stripControl(version);
