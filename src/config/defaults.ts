@@ -6,7 +6,15 @@ import type { Strictness } from "../domain/checks.ts";
 import type { CompleteEnvironment, EnvironmentText } from "./schema.ts";
 import { Environment } from "./schema-environment.ts";
 
-const limits = { errorRate: 0.01, errorRateRise: 0.05, meanLatency: "1s", p95Latency: "2s", minRequests: 50 };
+const limits = {
+  errorRate: 0.01,
+  errorRateRise: 0.05,
+  meanLatency: "1s",
+  p95Latency: "2s",
+  p99Latency: "off",
+  trafficBand: "off",
+  minRequests: 50,
+};
 
 /** The same at every level of strictness. */
 const common = {

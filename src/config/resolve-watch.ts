@@ -77,8 +77,8 @@ function journeySettings(journey: Smoke["journeys"][number], url: Url): JourneyS
 }
 
 function limitSettings(limits: CompleteEnvironment["rollout"]["limits"]): TrafficLimits {
-  const { meanLatency, p95Latency, ...same } = limits;
-  return { ...same, meanLatencyMs: meanLatency, p95LatencyMs: p95Latency };
+  const { meanLatency, p95Latency, p99Latency, ...same } = limits;
+  return { ...same, meanLatencyMs: meanLatency, p95LatencyMs: p95Latency, p99LatencyMs: p99Latency };
 }
 
 function verdictSettings(verdict: CompleteEnvironment["rollout"]["verdict"]): VerdictSettings {

@@ -15,6 +15,17 @@ export const Limits = z
     ),
     meanLatency: key(orOff(period()), "Mean time of an answer; `off`: not judged.", "1s"),
     p95Latency: key(orOff(period()), "95 of 100 answers are quicker than this; `off`: not judged.", "2s"),
+    p99Latency: key(orOff(period()), "99 of 100 answers are quicker than this; `off`: not judged.", "5s"),
+    trafficBand: key(
+      orOff(
+        z.strictObject({
+          min: key(z.number().min(0).max(1), "At least so many times the traffic of before the rollout.", 0.5),
+          max: key(z.number().min(1).max(1000), "At most so many times.", 2),
+        }),
+      ),
+      "During the rollout: requests of both versions together, against those before it; `off`: not judged. Judged from 30 s on.",
+      { min: 0.5, max: 2 },
+    ),
     minRequests: key(count(1, 10_000_000), "With fewer requests the verdict is unknown, never pass.", 50),
   })
   .meta({ description: "Limits on what the router counted (O2)." });
@@ -36,7 +47,11 @@ const steps = () =>
   z
     .array(
       z.strictObject({
-        percent: key(count(1, 100), "Share of the traffic that the candidate gets.", 10),
+        percent: key(
+          count(0, 100),
+          "Share of the traffic that the candidate gets. 0: nobody but testers meets it (`route.testers`), and only its health is judged.",
+          10,
+        ),
         bake: key(duration(), "How long the step must stay healthy.", "5m"),
         promote: key(
           z.enum(["automatic", "by-hand"]).optional(),

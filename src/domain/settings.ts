@@ -110,6 +110,12 @@ export interface TrafficLimits {
   readonly errorRateRise: number | null;
   readonly meanLatencyMs: number | null;
   readonly p95LatencyMs: number | null;
+  readonly p99LatencyMs?: number | null;
+  /**
+   * Requests a second of both versions together, as multiples of those before the rollout: outside of it something is wrong that no
+   * comparison of the versions shows, e.g. nobody gets as far as us any more.
+   */
+  readonly trafficBand?: { readonly min: number; readonly max: number } | null;
   /** Fewer requests than this at the candidate: unknown, never pass. */
   readonly minRequests: number;
 }

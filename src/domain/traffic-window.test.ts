@@ -110,6 +110,8 @@ describe("O2 traffic against its limits", () => {
     ["mean latency over", { meanLatencyMs: 4 }, windowOf(100), "fail"],
     ["p95 within", { p95LatencyMs: 10 }, windowOf(100), "pass"],
     ["p95 over", { p95LatencyMs: 9 }, windowOf(100), "fail"],
+    ["p99 within", { p99LatencyMs: 10 }, windowOf(100), "pass"],
+    ["p99 over", { p99LatencyMs: 9 }, windowOf(100), "fail"],
     ["no limit at all", {}, windowOf(100, 100), "pass"],
   ] as const)("%s", (_name, limits, candidate, kind) => {
     expect(judgeTraffic(candidate, undefined, { ...noLimits, ...limits }).kind).toBe(kind);
@@ -124,4 +126,23 @@ describe("O2 traffic against its limits", () => {
 
     expect(judgeTraffic(windowOf(100, 10), stable, limits).kind).toBe(kind);
   });
+
+  test.each([
+    ["as much as usual", 3_000, 100, "pass"],
+    ["half as much", 1_500, 100, "pass"],
+    ["less than half", 1_400, 100, "fail"],
+    ["more than twice", 6_100, 100, "fail"],
+    ["nothing to compare with", 3_000, 0, "unknown"],
+  ] as const)(
+    "O2 the traffic of both versions against that of before the rollout: %s",
+    (_name, requests, usual, kind) => {
+      const limits = { ...noLimits, trafficBand: { min: 0.5, max: 2 } };
+      const judged = (elapsedMs: number) =>
+        judgeTraffic(windowOf(requests / 2), windowOf(requests / 2), limits, { requestsPerSecond: usual, elapsedMs })
+          .kind;
+
+      expect(judged(30_000)).toBe(kind);
+      expect(judged(29_000)).toBe("pass");
+    },
+  );
 });

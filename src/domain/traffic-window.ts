@@ -72,6 +72,12 @@ export function quantileMsOf(window: TrafficWindow, quantile: number): number {
 
 const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
 
+/** What both versions together had before the rollout, and since when the windows run. */
+export interface UsualTraffic {
+  readonly requestsPerSecond: number;
+  readonly elapsedMs: number;
+}
+
 /**
  * O2: the candidate's window against fixed limits and against the stable version in the same time. Too few requests are
  * unknown, never pass; and an error rate that is already over its limit by so few requests is unknown too, not failed.
@@ -80,11 +86,29 @@ export function judgeTraffic(
   candidate: TrafficWindow,
   stable: TrafficWindow | undefined,
   limits: TrafficLimits,
+  usual?: UsualTraffic,
 ): Verdict {
   if (candidate.requests < limits.minRequests) {
     return unknown(`the candidate got ${candidate.requests} of the ${limits.minRequests} requests needed to judge it`);
   }
-  return worst([judgeErrors(candidate, stable, limits), judgeLatency(candidate, limits)]);
+  const all = candidate.requests + (stable?.requests ?? 0);
+  return worst([
+    judgeErrors(candidate, stable, limits),
+    judgeLatency(candidate, limits),
+    judgeBand(all, limits, usual),
+  ]);
+}
+
+/** Over shorter times the usual traffic varies by chance. */
+const bandFromMs = 30_000;
+
+function judgeBand(requests: number, { trafficBand }: TrafficLimits, usual: UsualTraffic | undefined): Verdict {
+  if (!trafficBand || usual === undefined || usual.elapsedMs < bandFromMs) return pass;
+  if (usual.requestsPerSecond === 0) return unknown("there was no traffic before the rollout to compare with");
+  const share = requests / (usual.elapsedMs / 1000) / usual.requestsPerSecond;
+  if (share >= trafficBand.min && share <= trafficBand.max) return pass;
+  const { min, max } = trafficBand;
+  return fail(`${share.toFixed(2)} times the traffic of before the rollout, outside of ${min} to ${max}`);
 }
 
 function judgeErrors(candidate: TrafficWindow, stable: TrafficWindow | undefined, limits: TrafficLimits): Verdict {
@@ -106,8 +130,13 @@ function judgeLatency(candidate: TrafficWindow, limits: TrafficLimits): Verdict 
   if (limits.meanLatencyMs !== null && mean > limits.meanLatencyMs) {
     return fail(`mean latency ${mean.toFixed(0)} ms, over the limit of ${limits.meanLatencyMs} ms`);
   }
-  const p95 = quantileMsOf(candidate, 0.95);
-  return limits.p95LatencyMs !== null && p95 > limits.p95LatencyMs
-    ? fail(`95th percentile latency ${p95.toFixed(0)} ms, over the limit of ${limits.p95LatencyMs} ms`)
-    : pass;
+  const over = (
+    [
+      ["p95", 0.95, limits.p95LatencyMs],
+      ["p99", 0.99, limits.p99LatencyMs],
+    ] as const
+  ).find(([, quantile, limit]) => (limit ?? null) !== null && quantileMsOf(candidate, quantile) > (limit ?? 0));
+  if (over === undefined) return pass;
+  const [name, quantile, limit] = over;
+  return fail(`${name} latency ${quantileMsOf(candidate, quantile).toFixed(0)} ms, over the limit of ${limit} ms`);
 }

@@ -213,3 +213,21 @@ test("Z2 a first release has nothing to be compared with: gross failures are hel
   expect(ended.failure?.message).toMatch(/failed on the candidate, where 1 % are allowed/);
   expect(await world.at().running()).toEqual([]);
 });
+
+test("R1 a dark launch runs beside the stable version without a request, judged by its health, until somebody lets it go on", async () => {
+  const steps = [
+    { percent: 0, bakeMs: minute, promote: "by-hand" as const },
+    { percent: 50, bakeMs: minute },
+    { percent: 100, bakeMs: minute },
+  ];
+  const world = await longServing({}, { settings: { rollout: { ...decides, steps } } });
+  const id = await world.begin("v1.1.0");
+  await world.untilTold(id, /waits for a person/);
+  const met = metCandidate(world);
+  await world.ledger.steer(id, { kind: "promote", by: "bob", reason: "the testers like it" });
+
+  const ended = await world.ended(id);
+
+  expect(met).toBe(0);
+  expect(ended.outcome).toBe("succeeded");
+});

@@ -2,7 +2,7 @@
 import { aggregateRound } from "../../domain/health.ts";
 import { limitsInForce } from "../../domain/rollout.ts";
 import { commonVersion } from "../../domain/serving.ts";
-import { judgeTraffic } from "../../domain/traffic-window.ts";
+import { judgeTraffic, type UsualTraffic } from "../../domain/traffic-window.ts";
 import { fail, pass, unknown, type Verdict, worst } from "../../domain/verdict.ts";
 import type { Check } from "../../ports/check.ts";
 import type { Instance } from "../../ports/target.ts";
@@ -22,9 +22,14 @@ export async function judgeRound(
 ): Promise<Verdict> {
   return worst([
     await healthRound(intent, percent, ctx),
-    judgeTraffic(windows.candidate, windows.stable, limitsOf(intent, percent)),
-    decides(intent) ? verdictOf(look) : pass,
+    judgeTraffic(windows.candidate, windows.stable, limitsOf(intent, percent), usualTraffic(intent, ctx)),
+    decides(intent) && percent > 0 ? verdictOf(look) : pass,
   ]);
+}
+
+function usualTraffic({ verdict, startedAtMs }: RolloutIntent, { parts }: StageContext): UsualTraffic | undefined {
+  if (verdict.canary === null || !verdict.compares) return undefined;
+  return { requestsPerSecond: verdict.requestsPerSecond, elapsedMs: parts.clock.now() - startedAtMs };
 }
 
 export const decides = ({ rollout }: RolloutIntent): boolean => rollout.verdict.mode === "decides";
@@ -46,7 +51,7 @@ function limitsOf(intent: RolloutIntent, percent: number) {
   // At 100 % without a control nothing is compared any more.
   const compares = verdict.canary !== null && verdict.compares && percent < 100;
   const limits = limitsInForce(rollout.limits, decides(intent) && compares);
-  return step.bakeMs === 0 || routed.length === 0 ? { ...limits, minRequests: 0 } : limits;
+  return step.bakeMs === 0 || percent === 0 || routed.length === 0 ? { ...limits, minRequests: 0 } : limits;
 }
 
 async function healthRound({ started, candidate, stable }: RolloutIntent, percent: number, ctx: StageContext) {
