@@ -83,8 +83,19 @@ const replaceByFile = (): void => {
   writeFileSync(state, "oops");
 };
 
-/** Every file that PostgreSQL keeps there and that is longer than nothing. */
-const tables = () => readdirSync(join(data, "base", "5")).filter((name) => /^\d+$/.test(name));
+/** Every table and index of one of the server's databases: its own (`5`), or the one that the ledger and the journal are in. */
+const tablesIn = (folder: string) =>
+  readdirSync(folder)
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => join(folder, name));
+
+/** PostgreSQL numbers what it did not bring along from 16384 on. */
+const ledgersFolder = () => {
+  const [name, ...others] = readdirSync(join(data, "base")).filter((each) => Number(each) >= 16_384);
+  if (name === undefined || others.length > 0) throw new Error("it is not known which database is the ledger's");
+  return join(data, "base", name);
+};
+
 interface Damage {
   readonly what: string;
   readonly damage: () => void;
@@ -157,10 +168,24 @@ const damages: readonly Damage[] = [
   {
     what: "every file of the server's own database is cut short",
     damage: () => {
-      for (const name of tables()) truncateSync(join(data, "base", "5", name), 0);
+      for (const file of tablesIn(join(data, "base", "5"))) truncateSync(file, 0);
     },
     code: "STATE_DAMAGED",
     says: /critical|could not/,
+  },
+  {
+    what: "every file of the ledger's database is cut short",
+    damage: () => {
+      for (const file of tablesIn(ledgersFolder())) truncateSync(file, 0);
+    },
+    code: "STATE_DAMAGED",
+    says: /critical|could not/,
+  },
+  {
+    what: "the folder of the ledger's database is gone",
+    damage: () => rmSync(ledgersFolder(), { recursive: true }),
+    code: "STATE_DAMAGED",
+    says: /subdirectory/,
   },
   {
     what: "the server's configuration is gone",

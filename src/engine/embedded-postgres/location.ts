@@ -18,6 +18,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Account, makePrivateFolder, reachable } from "./account.ts";
 import { rootFolder } from "./programs.ts";
+import { isAlive } from "./waiting.ts";
 
 export interface Location {
   /** Holds the cluster as `data`; on the same file system as it, so that a finished cluster can be renamed into place. */
@@ -108,10 +109,24 @@ function makeSocketFolder(account: Account | undefined): string {
   return folder;
 }
 
-/** Is the folder still ours alone? Made again where it was cleaned away; false where somebody else took its name. */
+/** The live process that PostgreSQL's own lock beside the socket names. After a reboot that may be any program. */
+export function socketHolder(socketFolder: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(join(socketFolder, `.s.PGSQL.${socketPort}.lock`), "utf8").split("\n")[0]);
+    return pid > 0 && isAlive(pid) ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Is the folder still ours alone? Made again where it was cleaned away; false where somebody else took its name, or a server
+ * that is not this state folder's holds the socket.
+ */
 function claimAgain(folder: string, account: Account | undefined): boolean {
   try {
     if (!existsSync(folder)) makePrivateFolder(folder, account);
+    if (socketHolder(folder) !== undefined) return false;
     const { uid, mode } = lstatSync(folder);
     return uid === (account?.uid ?? process.getuid?.()) && (mode & 0o170777) === 0o040700;
   } catch {

@@ -14,11 +14,12 @@ import {
   prepareLocation,
   recordedLocation,
   recordMade,
+  socketHolder,
   urlOf,
 } from "./location.ts";
-import { makeCluster, readPidFile, startPostmaster, stopPostmaster } from "./postmaster.ts";
+import { makeCluster, readPidFile, removeUnfinished, startPostmaster, stopPostmaster } from "./postmaster.ts";
 import { installPrograms } from "./programs.ts";
-import { openSession, type Session } from "./session.ts";
+import { openSession, openSessionPatiently, type Session } from "./session.ts";
 import { withStartLock } from "./start-lock.ts";
 import { isLasting } from "./start-trouble.ts";
 import { prepareStateFolder, refuseNewer, stateTrouble } from "./state-folder.ts";
@@ -62,18 +63,25 @@ export async function embeddedPostgresStatus(
   return running && { url: running.url, pid: running.pid };
 }
 
-/** True when it was running, nobody used it, and it is stopped now. */
+/** True when it was running, nobody used it, and it is stopped now. Waits for one that recovers. */
 export async function stopEmbeddedPostgresIfIdle(stateFolder: string): Promise<boolean> {
   const location = ownLocation(stateFolder);
-  const session = location && (await openSession(location));
-  if (!session) return false;
-  if (!(await session.claimIdle())) {
+  for (let tries = 1; location && tries <= stopTries; tries++) {
+    const session = await openSessionPatiently(location);
+    if (!session) return false;
+    const claim = await session.claimIdle();
+    if (claim === "idle") {
+      await stopServer(session.pid, location, stateFolder);
+      return true;
+    }
     await session.close();
-    return false;
+    if (claim === "used") return false;
   }
-  await stopServer(session.pid, location, stateFolder);
-  return true;
+  return false;
 }
+
+/** One that recovers from the loss of a process cuts everybody off, mostly once. */
+const stopTries = 3;
 
 const ownLocation = (stateFolder: string): Location | undefined => {
   const location = recordedLocation(stateFolder);
@@ -91,7 +99,9 @@ async function start(stateFolder: string): Promise<EmbeddedPostgres> {
   const account = postgresAccount();
   await stopUnreachable(join(databaseFolder(stateFolder, account), "data"));
   const programs = installPrograms(account, join(stateFolder, "programs"));
+  await stopOrphan(ownLocation(stateFolder)?.socketFolder);
   const location = prepareLocation(stateFolder, account);
+  removeUnfinished(location.folder);
   // Its account passes through here; the data folder below is private.
   chmodSync(location.folder, 0o755);
   const logFile = join(stateFolder, "postgres.log");
@@ -133,6 +143,12 @@ async function stopUnreachable(dataFolder: string): Promise<void> {
   if (served === undefined) return;
   if (served.includes(dataFolder) || served === realpathSync(dataFolder)) await stopPostmaster(file.pid);
   else rmSync(join(dataFolder, "postmaster.pid"), { force: true });
+}
+
+/** One whose data folder was deleted under it serves nobody any more, and stands in the way of the folder that was put back. */
+async function stopOrphan(socketFolder: string | undefined): Promise<void> {
+  const pid = socketFolder === undefined ? undefined : socketHolder(socketFolder);
+  if (pid !== undefined && folderServedBy(pid)?.endsWith("/data (deleted)")) await stopPostmaster(pid, "at-once");
 }
 
 function handle(stateFolder: string, location: Location, session: Session, started: boolean): EmbeddedPostgres {

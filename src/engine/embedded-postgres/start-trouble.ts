@@ -44,6 +44,19 @@ export const damaged = (folder: string, why: string, cause?: unknown): SluiceErr
     ...(cause === undefined ? {} : { cause }),
   });
 
+/** What a ledger says that could not be opened on a server of ours, with the folder to be put back. */
+export function troubleOfLedger(thrown: unknown, dataFolder: string): unknown {
+  if (!(thrown instanceof SluiceError)) return thrown;
+  const { code, detail, message } = (thrown.cause ?? {}) as Readonly<Record<"code" | "detail" | "message", unknown>>;
+  const isGone = code === databaseGone;
+  if (!isGone && thrown.failure.code !== "STATE_DAMAGED") return thrown;
+  const why = [message, isGone ? detail : undefined].filter((each) => typeof each === "string" && each !== "");
+  return damaged(dataFolder, why.join(". ") || thrown.failure.message, thrown);
+}
+
+/** We made it, and its name is still known: its folder was taken away. */
+const databaseGone = "3D000";
+
 /** By SQLSTATE, from a server that runs: data or index corrupted, a file of it missing, unreadable or cut short. */
 export const isDamage = (sqlState: string): boolean => /^(XX00[12]|58P01|58030)$/.test(sqlState);
 
