@@ -9,11 +9,12 @@ export function memoryAudit(store: MemoryStore): Pick<Ledger, "actions" | "chain
     kind === "deployment" ? store.deployments.has(id) : store.environments.has(id);
   return {
     async actions({ environment, deploymentId, limit }) {
-      const found = store.events
+      const all =
+        deploymentId === undefined ? store.events : store.chain(chainName({ kind: "deployment", id: deploymentId }));
+      const found = all
         .toReversed()
         .filter(({ actor }) => actor !== null)
-        .filter((event) => environment === undefined || event.environment === environment)
-        .filter((event) => deploymentId === undefined || event.deploymentId === deploymentId);
+        .filter((event) => environment === undefined || event.environment === environment);
       return found.slice(0, limit);
     },
     chains: async () => [
@@ -22,11 +23,9 @@ export function memoryAudit(store: MemoryStore): Pick<Ledger, "actions" | "chain
     ],
     async chain(chain) {
       const { kind, id } = chain;
-      const events = store.events.filter(({ deploymentId, environment }) =>
-        kind === "deployment" ? deploymentId === id : deploymentId === null && environment === id,
-      );
-      const end = known(chain) ? (store.ends.get(chainName(chain)) ?? emptyChain) : null;
-      return { chain: { kind, id }, end, events };
+      const name = chainName(chain);
+      const end = known(chain) ? (store.ends.get(name) ?? emptyChain) : null;
+      return { chain: { kind, id }, end, events: [...store.chain(name)] };
     },
   };
 }

@@ -217,8 +217,8 @@ function memoryEvents(store: MemoryStore): Part<"append" | "events" | "audit"> {
       store.append(event, event.deploymentId === null ? 0 : (attempt?.n ?? 0));
     },
     async events(deploymentId, afterSeq, limit) {
-      const found = store.events.filter((each) => each.deploymentId === deploymentId && each.seq > afterSeq);
-      return found.slice(0, limit);
+      const all = store.chain(chainName({ kind: "deployment", id: deploymentId }));
+      return all.filter(({ seq }) => seq > afterSeq).slice(0, limit);
     },
     async audit({ environment, limit }) {
       const found = newestFirst(store.events).filter((each) => each.deploymentId === null);

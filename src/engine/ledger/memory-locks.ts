@@ -25,7 +25,7 @@ export function memoryLocks(store: MemoryStore): LocksPart {
       .sort((a, b) => (a.queuedAtMs ?? 0) - (b.queuedAtMs ?? 0))
       .map(({ id, kind }) => ({ deploymentId: id, kind }));
   };
-  const locks = () => [...store.environments.values()].flatMap(({ lock }) => (lock && !ended(lock) ? [lock] : []));
+  const held = (lock: LockRow | undefined) => (lock && !ended(lock) ? [lock] : []);
   return {
     async acquireLock(environment, attempt, heldBy, waits = false) {
       const row = store.takeCharge(attempt.deploymentId, attempt);
@@ -65,8 +65,11 @@ export function memoryLocks(store: MemoryStore): LocksPart {
       store.append(lockEvent("unlock", String(n), environment, by, reason, asJson(released)), 0);
       return released;
     },
-    lock: async (environment) => locks().find((lock) => lock.environment === environment),
-    locks: async () => locks().sort((a, b) => (a.environment < b.environment ? -1 : 1)),
+    lock: async (environment) => held(store.environments.get(environment)?.lock)[0],
+    locks: async () =>
+      [...store.environments.values()]
+        .flatMap(({ lock }) => held(lock))
+        .sort((a, b) => (a.environment < b.environment ? -1 : 1)),
   };
 }
 

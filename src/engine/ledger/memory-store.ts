@@ -44,6 +44,7 @@ export function memoryStore(options: { readonly now: () => number; readonly id: 
   const deployments = new Map<string, StoredDeployment>();
   const environments = new Map<string, StoredEnvironment>();
   const events: DeploymentEvent[] = [];
+  const chains = new Map<string, DeploymentEvent[]>();
   const ends = new Map<string, ChainEnd>();
   const known = new Set<string>();
 
@@ -63,6 +64,8 @@ export function memoryStore(options: { readonly now: () => number; readonly id: 
     deployments,
     environments,
     events,
+    /** In order; by `chainName`. */
+    chain: (name: string): readonly DeploymentEvent[] => chains.get(name) ?? [],
     /** By `chainName`. */
     ends: ends as ReadonlyMap<string, ChainEnd>,
     messages: new Map<string, StoredMessage>(),
@@ -90,6 +93,9 @@ export function memoryStore(options: { readonly now: () => number; readonly id: 
       const made = frozen(chained(event, attempt, options.now(), ends.get(chain) ?? emptyChain));
       ends.set(chain, { seq: made.seq, hash: made.hash });
       events.push(made);
+      const before = chains.get(chain);
+      if (before) before.push(made);
+      else chains.set(chain, [made]);
     },
   };
 }

@@ -47,8 +47,13 @@ export function virtualClock(options: { readonly startMs?: number } = {}): Virtu
     next?.wake();
   };
   const insert = (timer: Timer) => {
-    let at = timers.length;
-    while (at > 0 && (timers[at - 1] as Timer).atMs > timer.atMs) at--;
+    // Halves, since a world of ten thousand deployments has forty thousand sleepers.
+    let [at, end] = [0, timers.length];
+    while (at < end) {
+      const middle = (at + end) >>> 1;
+      if ((timers[middle] as Timer).atMs > timer.atMs) end = middle;
+      else at = middle + 1;
+    }
     timers.splice(at, 0, timer);
     schedule();
   };
