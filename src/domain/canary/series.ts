@@ -95,8 +95,7 @@ function shortened(reading: BucketReading, edgesMs: Flat[]): SeriesReading {
 }
 
 function edgesNumber(edges: Flat, known: Flat[]): number {
-  const text = JSON.stringify(edges);
-  const at = known.findIndex((each) => each.length === edges.length && JSON.stringify(each) === text);
+  const at = known.findIndex((each) => each.length === edges.length && each.every((edge, n) => edge === edges[n]));
   return at >= 0 ? at : known.push(edges) - 1;
 }
 
