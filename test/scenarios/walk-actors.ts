@@ -33,20 +33,26 @@ const behindClaims = new Set(["assertInCharge", "append", "start", "stop", "drai
 const guarded = new Set(["start", "stop", "apply"]);
 /** A guard asks twice; whoever is replaced between the two and the effect is for the fence to refuse. */
 const graceMs = 500;
+/** Of the scenarios (world-settings.ts), and of whoever has just begun. */
+const leaseMs = 3_000;
 
 export interface ActorsWorld {
   readonly now: () => number;
   readonly faults: () => Faults | undefined;
   readonly broken: Broken;
+  /** Somebody told it to take over. */
+  readonly isByHand: (executorId: string) => boolean;
 }
 
-export function watchActors({ now, faults, broken }: ActorsWorld) {
+export function watchActors({ now, faults, broken, isByHand }: ActorsWorld) {
   const asked: Asked[] = [];
   const acted: string[] = [];
   const over = new Set<string>();
   const begun = new Map<string, Begun>();
   const replacedAtMs = new Map<string, number>();
   const guards = openGuards(now);
+  /** Process → when the ledger last heard that it lives; a process that hands its deployment back is not in it. */
+  const beatAtMs = new Map<string, number>();
   const highest = new Map<string, number>();
   let fenceForgotten = false;
 
@@ -79,6 +85,12 @@ export function watchActors({ now, faults, broken }: ActorsWorld) {
     }
   }
 
+  function judgeTakeOver(before: string, executorId: string): void {
+    const heardMs = now() - (beatAtMs.get(before) ?? 0);
+    if (heardMs > leaseMs || replacedAtMs.has(before) || isByHand(executorId)) return;
+    broken("nobody is replaced within its lease", `${executorId} replaces ${before}, heard of ${heardMs} ms ago`);
+  }
+
   return {
     asked,
     /** A target that lost its fence cannot refuse anybody: nothing is promised from then on. */
@@ -92,10 +104,16 @@ export function watchActors({ now, faults, broken }: ActorsWorld) {
       judgeCharge(place, deploymentId, n);
       judgeTurn(place, deploymentId);
     },
+    beat: (executorId: string): void => void beatAtMs.set(executorId, now()),
+    handedBack: (executorId: string): void => void beatAtMs.delete(executorId),
     ended: (deploymentId: string): void => void over.add(deploymentId),
     began(executorId: string, { n, deploymentId }: Attempt): void {
       const before = begun.get(deploymentId)?.executorId;
-      if (before !== undefined && before !== executorId) replacedAtMs.set(before, now());
+      if (before !== undefined && before !== executorId) {
+        judgeTakeOver(before, executorId);
+        replacedAtMs.set(before, now());
+      }
+      beatAtMs.set(executorId, now());
       begun.set(deploymentId, { n, executorId, troubles: troubles(), claimed: false });
     },
     calls(what: string, executorId: string): void {

@@ -13,7 +13,7 @@ export interface Rise {
   readonly failed: number;
 }
 
-interface TrafficWorld extends ActorsWorld {
+interface TrafficWorld extends Omit<ActorsWorld, "isByHand"> {
   readonly servedBy: (version: string) => { readonly requests: number; readonly failed: number };
   readonly releases: Releases;
   /** It died by itself: nobody is to blame that it does not run. */

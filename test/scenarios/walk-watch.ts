@@ -26,11 +26,18 @@ export function openWatch(releases: Releases) {
   let spoiltLater = false;
 
   const now = () => world?.clock.now() ?? 0;
-  const broken = (invariant: string, message: string) =>
-    void violations.push(new Violation(invariant, `${message} (at ${now()})`));
+  const { promise: broke, reject: giveUp } = Promise.withResolvers<never>();
+  broke.catch(() => undefined);
+  const broken = (invariant: string, message: string) => {
+    const violation = new Violation(invariant, `${message} (at ${now()})`);
+    violations.push(violation);
+    giveUp(violation);
+  };
   const faults = () => world?.faults;
   const isKilled = (component: string, revision: string) => world?.at().isKilled(component, revision) ?? false;
-  const actors = watchActors({ now, faults, broken });
+  const isByHand = (executorId: string) =>
+    world?.processes.some((each) => each.executorId === executorId && each.byHand) ?? false;
+  const actors = watchActors({ now, faults, broken, isByHand });
   const servedBy = (version: string) => {
     const all = [...(world?.at().served ?? [])].filter(([name]) => name.endsWith(` ${version}`));
     const sum = (what: "requests" | "failed") => all.reduce((so, [, counts]) => so + counts[what], 0);
@@ -64,11 +71,15 @@ export function openWatch(releases: Releases) {
 
   function after(what: string, executorId: string, deploymentId: string, answer: unknown): void {
     if (what === "beginAttempt") actors.began(executorId, answer as Attempt);
+    if (what === "heartbeat") actors.beat(executorId);
+    if (what === "release") actors.handedBack(executorId);
     if (what === "finish") actors.ended(deploymentId);
   }
 
   return {
     violations: violations as readonly Violation[],
+    /** Rejects with the first of them: what happens after it is of no interest, and may go on for ever. */
+    broke,
     witness,
     asked: actors.asked,
     promotedAtMs: promotedAtMs as ReadonlyMap<string, number>,

@@ -10,6 +10,7 @@ import { checkInvariants } from "./walk-invariants.ts";
 import { badVotes, chooseMishap, type Mishap, spoiltInStore } from "./walk-mishaps.ts";
 import { chooseWhen, type Moments, openMoments, type When } from "./walk-moments.ts";
 import { releasesToChoose, settingsFor } from "./walk-releases.ts";
+import { leftBehind, seedServing, stableVersion } from "./walk-serving.ts";
 import { Violation } from "./walk-violation.ts";
 import { openWatch, type Watch } from "./walk-watch.ts";
 import { mulberry32, scenarioWorld, type World } from "./world.ts";
@@ -32,6 +33,8 @@ interface Walk {
   readonly chance: Chance;
   readonly count: Count;
   readonly hindered: Set<string>;
+  /** How much of what was chosen to go wrong at a time is still to come, or goes on. */
+  readonly trouble: { ahead: number };
   readonly approvalsRequired: number;
 }
 
@@ -42,15 +45,16 @@ export async function walk(seed: number): Promise<WalkReport> {
   const count: Count = (fault) => {
     faults[fault] = (faults[fault] ?? 0) + 1;
   };
+  // Before the world's time begins.
+  await leftBehind();
   const deaths = mortality(chance, count);
   const moments = openMoments();
   const chosen = among(chance, releasesToChoose);
   const settings = settingsFor(chance);
   const requestsPerSecond = among(chance, [0, 1, 6, 6, 6, 6, 6, 6]);
-  const { failsFirstMs } = chosen;
-  const release = failsFirstMs
-    ? { ...chosen, errorRate: () => (world.clock.now() - watch.roseAtMs() < failsFirstMs ? 1 : 0) }
-    : chosen;
+  const hadStable = requestsPerSecond > 0 || chance() < 0.5;
+  const failsFirst = (): number => (world.clock.now() - watch.roseAtMs() < (chosen.failsFirstMs ?? 0) ? 1 : 0);
+  const release = chosen.failsFirstMs ? { ...chosen, errorRate: failsFirst } : chosen;
   const releases = { "v1.0.0": {}, "v1.0.1": {}, "v1.1.0": release, "v1.2.0": {} };
   const watch = openWatch(releases);
   const world: World = scenarioWorld({
@@ -71,13 +75,22 @@ export async function walk(seed: number): Promise<WalkReport> {
   });
   watch.attend(world);
   const approvalsRequired = settings.approvals.required;
-  const walked: Walk = { world, watch, moments, chance, count, hindered: new Set(), approvalsRequired };
+  const walked: Walk = {
+    world,
+    watch,
+    moments,
+    chance,
+    count,
+    hindered: new Set(),
+    trouble: { ahead: 0 },
+    approvalsRequired,
+  };
   const cut: string[] = [];
-  if (requestsPerSecond > 0) void longRequests(world, cut);
+  void longRequests(world, requestsPerSecond, cut);
   try {
-    const hadStable = await firstDeployment(walked);
+    await stableServes(walked, hadStable);
     deaths.begin();
-    const rows = await theOthers(walked, deaths.end);
+    const rows = await Promise.race([theOthers(walked, deaths.end), watch.broke]);
     await checkInvariants({
       world,
       watch,
@@ -128,19 +141,17 @@ function deliveries(chance: Chance, count: Count): readonly number[] {
   return afterMs;
 }
 
-/** Approved where that is needed; it may end undecided where hardly anybody comes. Returns whether something serves. */
-async function firstDeployment({ world, watch }: Walk): Promise<boolean> {
-  const id = await world.begin("v1.0.0");
-  watch.asked.push({ id, kind: "deploy", version: "v1.0.0" });
-  void world.clock.sleep(5 * second).then(() => world.approve(id, "bob"));
-  const hadStable = (await world.ended(id)).outcome === "succeeded";
-  if (hadStable) watch.serves();
-  return hadStable;
+/** As its first deployment left it. */
+async function stableServes({ world, watch }: Walk, hadStable: boolean): Promise<void> {
+  if (!hadStable) return;
+  watch.asked.push({ id: await seedServing(world), kind: "deploy", version: stableVersion });
+  watch.serves();
 }
 
 /** The second deployment, and whatever is asked for beside and after it. Returns their rows, the second's first. */
 async function theOthers(walked: Walk, calm: () => void): Promise<readonly DeploymentRow[]> {
   const { world, watch, chance } = walked;
+  const before = watch.asked.length;
   const id = await begin(walked, "v1.1.0");
   for (let n = Math.floor(chance() * 4.5); n > 0; n--) {
     const mishap = chooseMishap(chance);
@@ -161,15 +172,21 @@ async function theOthers(walked: Walk, calm: () => void): Promise<readonly Deplo
   await world.ended(id, 4 * hour);
   if (chance() < 0.15) await ask(walked, "rollback", "rollback by hand");
   const known = new Set<string>();
-  const oneMore = () => watch.asked.slice(1).find((each) => !known.has(each.id));
+  const oneMore = () => watch.asked.slice(before).find((each) => !known.has(each.id));
   for (let next = oneMore(); next; next = oneMore()) {
     known.add(next.id);
     await world.ended(next.id, 4 * hour);
-    // Whatever is still on its way happens meanwhile.
-    if (!oneMore()) await world.clock.sleep(1.2 * minute);
+    if (!oneMore()) await untilQuiet(walked);
   }
   const rows = await Promise.all([...known].map((each) => world.ledger.deployment(each)));
   return rows.filter((row) => row !== undefined);
+}
+
+/** Nothing that was to go wrong goes wrong any more, and whatever was called late has arrived. */
+async function untilQuiet({ world, trouble }: Walk): Promise<void> {
+  const endsAtMs = world.clock.now() + minute;
+  while (trouble.ahead > 0 && world.clock.now() < endsAtMs) await world.clock.sleep(second);
+  await world.clock.sleep(8 * second);
 }
 
 async function begin(walked: Walk, version: string): Promise<string> {
@@ -204,23 +221,33 @@ async function ask(walked: Walk, what: string, fault: string): Promise<void> {
   count(what === "rollback" ? "rollback by hand" : fault);
 }
 
-function befall({ world, watch, chance, count, hindered }: Walk, mishap: Mishap, id: string): void {
+function befall({ world, watch, chance, count, hindered, trouble }: Walk, mishap: Mishap, id: string): void {
+  trouble.ahead++;
   const noted = (hit: boolean) => {
     if (!hit) return;
     count(mishap.name);
     if (mishap.hinders !== false) hindered.add(mishap.name);
     if (mishap.name === spoiltInStore) watch.spoils();
   };
-  void Promise.resolve(mishap.happen(world, id, chance)).then(noted);
+  void Promise.resolve(mishap.happen(world, id, chance))
+    .then(noted)
+    .finally(() => trouble.ahead--);
 }
 
-function whenChosen({ world, moments }: Walk, when: When, act: () => void): void {
+function whenChosen({ world, moments, trouble }: Walk, when: When, act: () => void): void {
+  const later = (afterMs: number) => {
+    trouble.ahead++;
+    void world.clock
+      .sleep(afterMs)
+      .then(act)
+      .finally(() => trouble.ahead--);
+  };
   if (when.kind === "time") {
-    void world.clock.sleep(when.afterMs).then(act);
+    later(when.afterMs);
     return;
   }
   const { moment, delayMs } = when;
-  moments.at({ ...moment, come: () => (delayMs === 0 ? act() : void world.clock.sleep(delayMs).then(act)) });
+  moments.at({ ...moment, come: () => (delayMs === 0 ? act() : later(delayMs)) });
 }
 
 /** A person has looked. */
@@ -232,8 +259,8 @@ async function freeWhatIsQuarantined(world: World): Promise<void> {
 }
 
 /** Clients whose requests take two seconds: well within the time to drain, so nobody may be stopped under them. */
-async function longRequests(world: World, cut: string[]): Promise<void> {
-  for (;;) {
+async function longRequests(world: World, requestsPerSecond: number, cut: string[]): Promise<void> {
+  while (requestsPerSecond > 0) {
     await world.clock.sleep(5 * second);
     const place = world.at();
     for (const [component, router] of place.routers) {

@@ -14,6 +14,8 @@ import { type Act, noting, type OnCall, partsOf } from "./world-parts.ts";
 export interface Process {
   readonly executorId: string;
   readonly deploymentId: string;
+  /** Somebody told it to take over, whoever else lives. */
+  readonly byHand: boolean;
 }
 
 export type Processes = ReturnType<typeof openProcesses>;
@@ -45,9 +47,9 @@ export function openProcesses(fakes: Fakes, simulated: SimulatedWorld, options: 
     return known;
   };
 
-  function start(deploymentId: string): Process {
+  function start(deploymentId: string, byHand = false): Process {
     const executorId = `p${all.length + 1}`;
-    const process: Process = { executorId, deploymentId };
+    const process: Process = { executorId, deploymentId, byHand };
     all.push(process);
     deployments.set(executorId, deploymentId);
     const mortal = <T extends object>(part: T): T => simulated.mortal(executorId, noting(part, executorId, notes));
@@ -83,19 +85,27 @@ export function openProcesses(fakes: Fakes, simulated: SimulatedWorld, options: 
     return found;
   };
 
-  async function isAbandoned(id: string): Promise<boolean> {
-    const row = await ledger.deployment(id);
-    if (row === undefined) return false;
-    if (row.executor !== null) return row.executor.expired;
+  function isAbandoned({ id, executor, createdAtMs }: DeploymentRow): boolean {
+    if (executor !== null) return executor.expired;
     // Nobody has begun yet: its first process may have died before it could.
-    return fakes.clock.now() - row.createdAtMs > 4_000 && !simulated.isAlive(newest(id).executorId);
+    return fakes.clock.now() - createdAtMs > 4_000 && !simulated.isAlive(newest(id).executorId);
+  }
+
+  /** As the reaper does: where the ledger is away nobody can tell, and of several that want to take over one succeeds. */
+  async function replaceAbandoned(id: string): Promise<void> {
+    const row = await shared.ledger.deployment(id);
+    if (row === undefined || !isAbandoned(row)) return;
+    const executor = { id: `p${all.length + 1}`, host: "host-1", pid: all.length + 1 };
+    // After the outcome only the flow's own end is missing, and nobody is in charge any more.
+    if (row.outcome === null) await shared.ledger.beginAttempt(id, executor, row.attempt);
+    start(id);
   }
 
   async function lookAfter(id: string): Promise<void> {
     if ((await watcher.state(id))?.kind === "finished") {
       over.add(id);
       ending(id).resolve();
-    } else if (await isAbandoned(id)) start(id);
+    } else await replaceAbandoned(id).catch(() => undefined);
   }
 
   return {

@@ -191,7 +191,7 @@ export function scenarioWorld(options: WorldOptions = {}) {
     deploymentOf: processes.deploymentOf,
     /** kill -9 of the process that runs it. */
     crash: (id: string): void => simulated.crash(processes.newest(id).executorId),
-    takeOver: (id: string): Process => processes.start(id),
+    takeOver: (id: string): Process => processes.start(id, true),
     /** SIGSTOP of the process that runs it; what is returned lets it go on. */
     pause: (id: string): (() => void) => simulated.pause(processes.newest(id).executorId),
     /** The clock of the machine that the processes run on is put forward, or with less than 0 back. */
