@@ -42,7 +42,7 @@ async function runLane(rows: readonly Row[], signal: AbortSignal): Promise<reado
     const openedMs = Date.now();
     for (const row of rows) {
       for (let run = 0; run < (row.runs > 1 ? (runs ?? row.runs) : 1); run++) {
-        const measured = await lane.run(row);
+        const measured = await unlessAborted(lane.run(row), signal);
         done.push(measured);
         say(storyOf(measured));
       }
@@ -55,6 +55,18 @@ async function runLane(rows: readonly Row[], signal: AbortSignal): Promise<reado
     await lane.stop();
   }
   return done;
+}
+
+/** A deployment may take a quarter of an hour: who interrupts does not wait for it, and stopping the lane ends it. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const stop = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", stop);
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }
 
 const interrupted = new AbortController();

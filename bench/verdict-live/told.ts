@@ -117,8 +117,9 @@ export function figuresOf(all: readonly Measured[]): readonly Figure[] {
   tell("  with buckets of 1 s", of("dead-adaptive-1s", failedThere), "", "worst", 40);
   tell("  at fixed 5 %", of("dead-fixed", failedThere), "", "worst");
   tell("five times the failures, adaptive: requests it met", of("5x-adaptive", exposed), "", "median", 800);
-  tell("  without a warm-up", of("5x-adaptive-cold", exposed), "", "median", 800);
+  tell("  without a warm-up", of("5x-adaptive-cold", exposed), "", "median");
   tell("  at fixed 5 %", of("5x-fixed", exposed), "", "median");
+  tell("  at fixed 5 %, no warm-up, dispersion 1", of("5x-fixed-cold", exposed), "", "median", 800);
   const toControl = of("healthy-adaptive", (measured) => measured.toControlSeconds);
   tell("healthy release, adaptive: to 95 % with its control", toControl, "s", "median", 180);
   tell(
