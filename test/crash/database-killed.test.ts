@@ -2,11 +2,15 @@
  * Z1 with a PostgreSQL of the user's own, which nobody of ours starts again: killed with -9 and restarted several times while a
  * deployment runs under traffic. The deployment waits and ends as if nothing had happened; no request is lost, nothing is doubled.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { lockHolder } from "../../src/adapters/file-lock.ts";
 import { serverBinaries } from "../../src/adapters/postgres/test-server.ts";
+import { standbyLock } from "../../src/app/start-worker.ts";
 import { openState } from "../../src/app/state.ts";
-import { eventually } from "../e2e/processes.ts";
+import { eventually, isAlive, signal } from "../e2e/processes.ts";
 import { jsonLines, type TinyProject, tinyProject, told } from "../e2e/project.ts";
 import { backupsOf, migrationEffects, startsOf } from "./evidence.ts";
 import { type OwnDatabase, ownDatabase } from "./own-database.ts";
@@ -30,6 +34,7 @@ beforeAll(async () => {
       { tag: "v1.0.0", behaviour: "healthy" },
       { tag: "v2.0.0", behaviour: "healthy", migrations: ["m1"] },
       { tag: "v3.0.0", behaviour: "fails-half", migrations: ["m1", "m2"] },
+      { tag: "v4.0.0", behaviour: "healthy", migrations: ["m1", "m2"] },
     ],
     environment: { lock: "{ lease: 1s, heartbeat: 200ms }", rollout: patientRollout },
     variables: { SLUICE_DATABASE_URL: database.url },
@@ -107,6 +112,35 @@ describe.skipIf(binaries === undefined)("Z1 the database is killed and restarted
     expect(project.traffic?.seen.lost).toBe(0);
   });
 
+  test("L2 the worker dies while the database is away: the standby, which waits for it, goes on as soon as it is back", {
+    timeout: 90_000,
+  }, async () => {
+    // Those of the deployments before have gone.
+    await project.settled();
+    const began = await project.sluice("deploy", "production", "v4.0.0", "--detach", "--json");
+    const id = jsonLines(began)[0]?.deployment ?? told(began);
+    const standby = await eventually("it stands by", () => lockHolder(standbyLock(project.stateFolder)));
+    const before = await eventually("it has begun", async () => (await facts(id)).row?.executor ?? undefined);
+    await database.kill();
+    // More than one look of the standby's.
+    await pause(2_500);
+    expect(signal(before.pid, "SIGKILL")).toBe(true);
+    await pause(1_500);
+    const log = readFileSync(join(project.stateFolder, "workers", "standby.log"), "utf8");
+    expect(isAlive(standby), `it does not give up: ${log}`).toBe(true);
+
+    await database.restart();
+    await eventually("its end", async () => (await facts(id)).row?.outcome ?? undefined, 45_000);
+
+    const { row, lock, serves } = await facts(id);
+    expect(row?.outcome).toBe("succeeded");
+    expect(row?.executor?.pid, "another one ran it").not.toBe(before.pid);
+    expect([lock, serves]).toEqual([undefined, "v4.0.0"]);
+    expect(startsOf(project, id), "instances started").toBe(1);
+    expect(project.traffic?.seen.lost).toBe(0);
+    await project.settled();
+  });
+
   test("Z1 while it is down, commands say so and what serves goes on", { timeout: 60_000 }, async () => {
     await database.kill();
 
@@ -115,7 +149,7 @@ describe.skipIf(binaries === undefined)("Z1 the database is killed and restarted
     expect(looked.exitCode, told(looked)).toBe(1);
     expect(jsonLines(looked).at(-1)?.error).toMatchObject({ code: "LEDGER_UNREACHABLE" });
     expect(looked.tookMs).toBeLessThan(15_000);
-    expect((await project.ask())?.version, "what serves goes on").toBe("v2.0.0");
+    expect((await project.ask())?.version, "what serves goes on").toBe("v4.0.0");
     await eventually("no process is left behind by it", async () =>
       (await project.processes()).every(({ kind }) => kind === "router" || kind === "instance"),
     );

@@ -2,8 +2,11 @@
  * L2 with nobody watching: the process that runs a deployment is killed, and nobody follows it, types a command or starts
  * anything. The standby that was started behind it goes on within seconds.
  */
+import { existsSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { lockHolder } from "../../src/adapters/file-lock.ts";
 import { machineClock } from "../../src/app/clock.ts";
+import { standbyLock } from "../../src/app/start-worker.ts";
 import { openState } from "../../src/app/state.ts";
 import type { DeploymentRow } from "../../src/ports/ledger.ts";
 import { eventually, isAlive, signal } from "../e2e/processes.ts";
@@ -161,6 +164,27 @@ describe("nobody follows", () => {
     expect(`${status.stdout}${status.stderr}`).toContain("which is gone");
     expect(resumed.exitCode, told(resumed)).toBe(0);
     await expectAsIfNothingHappened(id, "v2.4.0");
+  });
+
+  test("L2 a standby whose state folder is deleted notices it, ends its database's server and leaves", {
+    timeout: 60_000,
+  }, async () => {
+    const lonely = await tinyProject({ load: 0 });
+    try {
+      const standby = lonely.start(["standby"]);
+      await eventually("it stands by", () => lockHolder(standbyLock(lonely.stateFolder)), 30_000);
+      expect((await lonely.processes()).map(({ kind }) => kind)).toContain("postgres");
+
+      rmSync(lonely.stateFolder, { recursive: true });
+
+      const ended = await standby.ended;
+      expect(ended.exitCode, told(ended)).toBe(0);
+      expect(`${ended.stdout}${ended.stderr}`).toContain("the state folder is gone; the standby leaves");
+      expect(existsSync(lonely.stateFolder), "and makes none").toBe(false);
+    } finally {
+      // Fails where anything runs on.
+      await lonely.stop();
+    }
   });
 
   test("L2 when nothing is unfinished the standby leaves, and the ledger's database with it", {

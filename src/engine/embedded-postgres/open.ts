@@ -3,7 +3,7 @@
  * find it running and adopt it; it outlives all of them until somebody stops it or finds it idle. A running server is
  * believed only when it answers on the recorded socket and names the recorded data folder: a pid file outlives its server.
  */
-import { chmodSync, realpathSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { SluiceError } from "../../domain/errors.ts";
 import { postgresAccount } from "./account.ts";
@@ -99,7 +99,8 @@ async function start(stateFolder: string): Promise<EmbeddedPostgres> {
   const account = postgresAccount();
   await stopUnreachable(join(databaseFolder(stateFolder, account), "data"));
   const programs = installPrograms(account, join(stateFolder, "programs"));
-  await stopOrphan(ownLocation(stateFolder)?.socketFolder);
+  const before = ownLocation(stateFolder);
+  if (before) await stopOrphan(before.socketFolder);
   const location = prepareLocation(stateFolder, account);
   removeUnfinished(location.folder);
   // Its account passes through here; the data folder below is private.
@@ -146,9 +147,11 @@ async function stopUnreachable(dataFolder: string): Promise<void> {
 }
 
 /** One whose data folder was deleted under it serves nobody any more, and stands in the way of the folder that was put back. */
-async function stopOrphan(socketFolder: string | undefined): Promise<void> {
-  const pid = socketFolder === undefined ? undefined : socketHolder(socketFolder);
-  if (pid !== undefined && folderServedBy(pid)?.endsWith("/data (deleted)")) await stopPostmaster(pid, "at-once");
+async function stopOrphan(socketFolder: string): Promise<void> {
+  const pid = socketHolder(socketFolder);
+  if (pid === undefined || !folderServedBy(pid)?.endsWith("/data (deleted)")) return;
+  await stopPostmaster(pid, "at-once");
+  rmSync(socketFolder, { recursive: true, force: true });
 }
 
 function handle(stateFolder: string, location: Location, session: Session, started: boolean): EmbeddedPostgres {
@@ -157,7 +160,11 @@ function handle(stateFolder: string, location: Location, session: Session, start
     dataFolder: location.dataFolder,
     pid: session.pid,
     started,
-    release: session.close,
+    async release() {
+      await session.close();
+      // Without the state folder nobody finds it any more.
+      if (!existsSync(location.dataFolder)) await stopOrphan(location.socketFolder);
+    },
     async stop() {
       await session.close();
       await stopServer(session.pid, location, stateFolder);
