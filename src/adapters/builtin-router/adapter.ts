@@ -150,6 +150,6 @@ const neverStarted = (stateFolder: string, cause?: unknown): SluiceError =>
     remedy: "operator",
     at: "builtin-router",
     message: `No built-in router was ever started in ${stateFolder}.`,
-    hint: "A deployment starts it. See what is missing: sluice doctor",
+    hint: "A deployment starts it. To see what was deployed: sluice status",
     ...(cause === undefined ? {} : { cause }),
   });

@@ -76,7 +76,7 @@ const failed = (name: string, file: string, cause: unknown): SluiceError =>
     remedy: "retry",
     at: `notify.${name}`,
     message: `The notification could not be written to ${file} (${codeOf(cause)}).`,
-    hint: "It is tried again. See that the folder exists, has room and may be written to: sluice doctor",
+    hint: "It is tried again. See that the folder exists, has room and may be written to, then try it: sluice notify <environment>",
     cause,
   });
 

@@ -243,7 +243,8 @@ function requireFormat(place: Place, format: string): void {
 }
 
 const hints = {
-  DATABASE_UNREACHABLE: "Check that the file exists and may be read, then run: sluice doctor",
+  DATABASE_UNREACHABLE:
+    "Check that the file exists and may be read, then look again with: sluice plan <environment> <version>",
   BACKUP_FAILED:
     "Nothing was changed. Check the free space of the temporary folder, then try again with: sluice backup",
   BACKUP_UNVERIFIED: "Do not rely on this backup. Take a new one with: sluice backup",
