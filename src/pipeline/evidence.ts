@@ -3,9 +3,10 @@
  * state after them in one transaction, so that a run that died, or runs twice, goes on where the buckets stand.
  */
 import type { MetricBucket } from "../domain/canary/bucket.ts";
-import { applyBucket, beginCanary, type CanaryState } from "../domain/canary/canary.ts";
+import { beginCanary, type CanaryState } from "../domain/canary/canary.ts";
 import { type CanaryVerdict, judgeCanary } from "../domain/canary/judge.ts";
 import { bucketIndexAt, type CanaryPlan } from "../domain/canary/plan.ts";
+import { applyOrMiss } from "../domain/canary/replay.ts";
 import { asJson } from "../domain/json.ts";
 import type { EvidenceRow } from "../ports/ledger.ts";
 import type { StageContext } from "./stage.ts";
@@ -59,7 +60,7 @@ async function applyNext(
   let now = row;
   for (let index = row.nextIndex; index < toIndex && now.nextIndex === index; index++) {
     const mine = buckets.get(index) ?? [];
-    const state = mine.reduce((before, bucket) => applied(plan.canary, before, bucket), stateOf(now));
+    const state = mine.reduce((before, bucket) => applyOrMiss(plan.canary, before, bucket), stateOf(now));
     const after = { state: asJson(state), nextIndex: index + 1 };
     now = await ctx.parts.ledger.applyBuckets(ctx.deploymentId, index, mine, after, ctx.attempt);
   }
@@ -100,16 +101,6 @@ export function watchSources({ parts, signal }: StageContext, { candidate, stabl
     void source.sample?.({ bucketMs: canary.bucketMs, candidate, stable }, until);
   }
   return () => stopped.abort();
-}
-
-/** Impossible counts are not guessed at: the bucket counts as missing, with the reason. */
-function applied(plan: CanaryPlan, state: CanaryState, bucket: MetricBucket): CanaryState {
-  try {
-    return applyBucket(plan, state, bucket);
-  } catch (thrown) {
-    const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    return applyBucket(plan, state, { ...bucket, reading: { kind: "missing", reason } });
-  }
 }
 
 const stateOf = ({ state }: EvidenceRow): CanaryState => state as unknown as CanaryState;

@@ -19,6 +19,11 @@ export interface RollbackRequest {
   readonly toVersion: string | null;
   /** Null: all components. */
   readonly component: string | null;
+  /**
+   * The deployment that served when the person was asked and agreed; what is returned to is the version before *it*. Where another
+   * one serves by now the rollback is refused: it would go to a version that nobody meant. Absent: whatever serves.
+   */
+  readonly from?: string;
 }
 
 export interface RollbackTarget {
@@ -60,10 +65,16 @@ export async function rollbackTarget(
   signal: AbortSignal,
 ): Promise<RollbackTarget> {
   const { environment } = parts.settings;
+  // Newest first; read after what serves, so that nothing promoted in between is taken for an earlier one.
   const from = await servingNow(parts);
   if (from === null)
     throw unavailable(`Nothing serves in ${environment}, so there is nothing to roll back.`, environment);
-  const earlier = (await parts.ledger.servingHistory(environment, 50))
+  const history = await parts.ledger.servingHistory(environment, 50);
+  const newest = history[0]?.detail as unknown as Serving | undefined;
+  if (newest?.deploymentId !== from.deploymentId || (request.from ?? from.deploymentId) !== from.deploymentId) {
+    throw overtaken(newest ?? from, environment);
+  }
+  const earlier = history
     .map(({ detail }) => detail as unknown as Serving)
     .filter(({ deploymentId, version }) => deploymentId !== from.deploymentId && version !== from.version);
   const chosen = request.toVersion === null ? earlier[0] : earlier.find(({ version }) => version === request.toVersion);
@@ -102,6 +113,12 @@ export function windowFault(parts: Parts, from: Serving, nowMs: number): string 
     ? `The rollback window of ${humanDuration(windowMs)} for ${from.version} ended ${humanDuration(closedForMs)} ago.`
     : undefined;
 }
+
+const overtaken = (now: Serving, environment: string): SluiceError =>
+  unavailable(
+    `${now.version} serves ${environment} by now (deployment ${now.deploymentId}): it is not what was to be rolled back. Look again before you go back.`,
+    environment,
+  );
 
 function unavailable(message: string, environment: string): SluiceError {
   return new SluiceError({

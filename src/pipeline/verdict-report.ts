@@ -6,6 +6,9 @@ import type { Run } from "./run.ts";
 
 export const verdictFile = "verdict.svg";
 
+/** Fourteen hours of the usual grid. Playing more of them again would keep the process from its heartbeat. */
+const longest = 10_000;
+
 export interface ReportedVerdict {
   readonly recorded: RecordedVerdict;
   /** Undefined where nothing was compared. */
@@ -19,6 +22,8 @@ export async function reportVerdict(run: Run, events: readonly DeploymentEvent[]
     recorded: { compared: false, why, caught: caughtIn(events, null) },
   });
   if (row === undefined) return none(whyNone(run, events));
+  const intervals = row.nextIndex - (row.plan as unknown as FixedVerdict).canary.firstIndex;
+  if (intervals > longest) return none(`it took ${intervals} intervals, too many for a record; the ledger keeps them`);
   const facts = {
     fixed: row.plan as unknown as FixedVerdict,
     mode: settings.rollout.verdict.mode,

@@ -143,3 +143,37 @@ test("R3 X3 a version that was kept running gets its traffic back without a star
   expect(outcome).toBe("succeeded");
   expect(world.at().target.effects.filter(({ effect }) => effect === "spawned")).toHaveLength(spawned);
 });
+
+test("X3 a rollback that waited while another version took over is refused: it would go to a version that nobody meant", async () => {
+  const world = await inServingWorld({
+    releases,
+    settings: { lock: { onBusy: "queue" } },
+  });
+  await world.deploy("v1.1.0");
+  const newer = await world.begin("v1.2.0");
+  await world.untilTold(newer, /^5 % on/);
+  const id = await world.beginRollback();
+  await world.untilTold(id, /^waiting for deployment/);
+
+  const [deployed, rolledBack] = [await world.ended(newer), await world.ended(id)];
+
+  expect(deployed.outcome).toBe("succeeded");
+  expect(rolledBack.failure).toMatchObject({
+    code: "PLAN_REFUSED",
+    message: expect.stringContaining("production now serves"),
+  });
+  expect(await world.at().weights("web")).toEqual(["v1.2.0 100 %"]);
+  expect((await world.ledger.serving("production"))?.version).toBe("v1.2.0");
+  expect(await world.ledger.lock("production")).toBeUndefined();
+});
+
+test("X3 a rollback from a version that serves no longer is refused, whatever it would have gone back to", async () => {
+  const world = await withThree();
+  const [, before] = await world.ledger.servingHistory("production", 2);
+
+  const asked = world.beginRollback({ from: before?.deploymentId ?? "" });
+
+  await expect(asked).rejects.toMatchObject({
+    failure: { code: "ROLLBACK_UNAVAILABLE", message: expect.stringContaining("v1.2.0 serves production by now") },
+  });
+});

@@ -55,3 +55,20 @@ test("R1 a promotion ends the weight that is held, and no later one", async () =
   expect(ends[0]).toMatch(/^5 % let go on by grace/);
   expect(ends[1]).toMatch(/^50 % held for 30 s/);
 });
+
+test("R1 R2 a pause does not keep a bad release where it is", async () => {
+  let sick = false;
+  const world = await inServingWorld({
+    releases: { "v1.0.0": {}, "v1.1.0": { errorRate: () => (sick ? 0.9 : 0) } },
+  });
+  const id = await world.begin("v1.1.0");
+  await world.untilTold(id, /^5 % on/);
+  await world.ledger.steer(id, { kind: "pause", by: "grace", reason: "lunch" });
+  await world.clock.sleep(5 * minute);
+
+  sick = true;
+  const { outcome, failure } = await world.ended(id);
+
+  expect({ outcome, code: failure?.code }).toEqual({ outcome: "rolled-back", code: "HEALTH_FAILED" });
+  expect(await world.at().weights("web")).toEqual(["v1.0.0 100 %"]);
+});

@@ -122,13 +122,13 @@ export function scenarioWorld(options: WorldOptions = {}) {
 
   async function beginRollback(request: Partial<RollbackRequest> = {}, environment = "production"): Promise<string> {
     const rollback = { reason: "it is slow", toVersion: null, component: null, ...request };
-    const { to } = await rollbackTarget(partsFor(environment), rollback, never);
+    const { from, to } = await rollbackTarget(partsFor(environment), rollback, never);
     return create(environment, "ada", {
       kind: "rollback",
       version: to.version,
       commit: to.commit,
       deploy: null,
-      rollback,
+      rollback: { from: from.deploymentId, ...rollback },
     });
   }
 

@@ -44,7 +44,7 @@ export async function rollbackCommand(
     kind: "rollback",
     version: target.to.version,
     commit: target.to.commit,
-    input: { deploy: null, rollback: request },
+    input: { deploy: null, rollback: { ...request, from: target.from.deploymentId } },
   });
   await leaveTrace(session, row, request.reason, options.emergency ?? false);
   return begin(session, row, options);

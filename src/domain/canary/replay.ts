@@ -38,14 +38,14 @@ export function replayEvidence(plan: CanaryPlan, buckets: readonly MetricBucket[
   let state = beginCanary(plan);
   for (let index = plan.firstIndex; index <= lastIndex; index++) {
     const mine = byIndex.get(index) ?? [];
-    state = mine.reduce((before, bucket) => applied(plan, before, bucket), state);
+    state = mine.reduce((before, bucket) => applyOrMiss(plan, before, bucket), state);
     points.push(pointAt(plan, state, index, mine));
   }
   return { points, state };
 }
 
-/** As where they were applied first: impossible counts count as missing, with what is impossible about them as the reason. */
-function applied(plan: CanaryPlan, state: CanaryState, bucket: MetricBucket): CanaryState {
+/** Impossible counts are not guessed at: they count as missing, with what is impossible about them as the reason. */
+export function applyOrMiss(plan: CanaryPlan, state: CanaryState, bucket: MetricBucket): CanaryState {
   try {
     return applyBucket(plan, state, bucket);
   } catch (thrown) {

@@ -207,7 +207,7 @@ function steered(
     };
   }
   const stays = (reason: string): Steered => ({
-    move: { kind: "hold", reason, failuresInARow: 0 },
+    move: { kind: "hold", reason, failuresInARow: move.kind === "hold" ? move.failuresInARow : 0 },
     promotedBy: null,
     held: reason,
   });
