@@ -13,7 +13,7 @@ const benches: Readonly<Record<string, string>> = {
   deploy: "a deployment whose waits are zero, as a whole process",
   resume: "from kill -9 to the first step of the successor: the standby with nobody watching, and sluice resume",
   waiting:
-    "a thousand deployments that wait for an approval, on one process: memory, processor, time to take them over",
+    "a thousand deployments that wait for an approval on one process, and ten thousand that bake in virtual time: memory, processor, time",
   pipeline: "what the pipeline itself costs: on the real engine with waits zero, and in virtual time",
   "verdict-bucket": "what one bucket of one metric costs the verdict",
   "verdict-simulated":

@@ -1,7 +1,8 @@
 /**
  * A thousand deployments that wait for an approval on one process, with the real engine, the ledger's PostgreSQL and parts in
- * memory: what they cost while nothing happens, and how long it takes until all are run again after kill -9.
- * `node bench/waiting.ts [--count 1000] [--json]`; some minutes.
+ * memory: what they cost while nothing happens, and how long it takes until all are run again after kill -9. And ten thousand that
+ * bake at once on the simulated engine, in virtual time.
+ * `node bench/waiting.ts [--count 1000] [--virtual 10000] [--json]`; some minutes each; 0 leaves one out.
  */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
@@ -18,14 +19,19 @@ interface Waiting {
   readonly ledgerCallsPerSecond: number;
 }
 
+interface Baking {
+  readonly underWay: number;
+  readonly rssMiB: number;
+  readonly seconds: number;
+  readonly virtualSeconds: number;
+}
+
 /** Ends the process by kill -9 once it has told. */
-async function waitingIn(args: readonly string[]): Promise<Waiting> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "waiting-process.ts"), ...args], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+async function toldBy<T>(argv: readonly string[]): Promise<T> {
+  const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
   try {
     for await (const line of createInterface({ input: child.stdout })) {
-      if (line.startsWith("{")) return JSON.parse(line) as Waiting;
+      if (line.startsWith("{")) return JSON.parse(line) as T;
     }
     throw new Error("the process ended before all waited");
   } finally {
@@ -33,7 +39,23 @@ async function waitingIn(args: readonly string[]): Promise<Waiting> {
   }
 }
 
-async function measure(count: string): Promise<readonly Figure[]> {
+const waitingIn = (args: readonly string[]) =>
+  toldBy<Waiting>([join(import.meta.dirname, "waiting-process.ts"), ...args]);
+
+/** The parts in memory, which remember every request, need more than Node gives by itself. */
+const heap = "--max-old-space-size=8192";
+
+async function bakingFigures(count: string): Promise<readonly Figure[]> {
+  const baking = await toldBy<Baking>([heap, join(import.meta.dirname, "waiting-virtual.ts"), count]);
+  const what = `${baking.underWay} deployments baking at once on the simulated engine`;
+  return [
+    { what: `${what}: resident memory, targets and requests included`, value: baking.rssMiB, unit: "MiB" },
+    { what: `${what}: from the first start to the last end`, value: baking.seconds, unit: "s" },
+    { what: `${what}: the same in virtual time`, value: baking.virtualSeconds, unit: "s" },
+  ];
+}
+
+async function waitingFigures(count: string): Promise<readonly Figure[]> {
   const database = await testDatabase();
   try {
     const args = [database.url, database.stateFolder, count];
@@ -55,7 +77,15 @@ async function measure(count: string): Promise<readonly Figure[]> {
   }
 }
 
-const { count, json } = parseArgs({
-  options: { count: { type: "string", default: "1000" }, json: { type: "boolean", default: false } },
+const { count, virtual, json } = parseArgs({
+  options: {
+    count: { type: "string", default: "1000" },
+    virtual: { type: "string", default: "10000" },
+    json: { type: "boolean", default: false },
+  },
 }).values;
-report("waiting", await measure(count), json);
+const figures = [
+  ...(count === "0" ? [] : await waitingFigures(count)),
+  ...(virtual === "0" ? [] : await bakingFigures(virtual)),
+];
+report("waiting", figures, json);
