@@ -58,6 +58,30 @@ export const chooseTarget: Stage<RollbackRequest, RollbackRequest, RollbackTarge
   summary: ({ from, to }) => `from ${from.version} to ${to.version}, whose artifacts are there and unchanged`,
 };
 
+interface Served {
+  readonly from: Serving;
+  /** Newest first. */
+  readonly earlier: readonly Serving[];
+}
+
+/** @param meant the deployment that must still serve; undefined: whatever serves. */
+async function servedIn(parts: Parts, meant: string | undefined): Promise<Served> {
+  const { environment } = parts.settings;
+  const from = await servingNow(parts);
+  if (from === null)
+    throw unavailable(`Nothing serves in ${environment}, so there is nothing to roll back.`, environment);
+  // Read after what serves: what was promoted in between must not be taken for an earlier one.
+  const history = await parts.ledger.servingHistory(environment, 50);
+  const served = history.map(({ detail }) => detail as unknown as Serving);
+  const newest = served[0] ?? from;
+  if (newest.deploymentId !== from.deploymentId || newest.deploymentId !== (meant ?? newest.deploymentId)) {
+    throw overtaken(newest, environment);
+  }
+  const isEarlier = ({ deploymentId, version }: Serving) =>
+    deploymentId !== from.deploymentId && version !== from.version;
+  return { from, earlier: served.filter(isEarlier) };
+}
+
 /** Also what the dry run shows: the recorded version, proven to be startable (X6). */
 export async function rollbackTarget(
   parts: Parts,
@@ -65,18 +89,7 @@ export async function rollbackTarget(
   signal: AbortSignal,
 ): Promise<RollbackTarget> {
   const { environment } = parts.settings;
-  // Newest first; read after what serves, so that nothing promoted in between is taken for an earlier one.
-  const from = await servingNow(parts);
-  if (from === null)
-    throw unavailable(`Nothing serves in ${environment}, so there is nothing to roll back.`, environment);
-  const history = await parts.ledger.servingHistory(environment, 50);
-  const newest = history[0]?.detail as unknown as Serving | undefined;
-  if (newest?.deploymentId !== from.deploymentId || (request.from ?? from.deploymentId) !== from.deploymentId) {
-    throw overtaken(newest ?? from, environment);
-  }
-  const earlier = history
-    .map(({ detail }) => detail as unknown as Serving)
-    .filter(({ deploymentId, version }) => deploymentId !== from.deploymentId && version !== from.version);
+  const { from, earlier } = await servedIn(parts, request.from);
   const chosen = request.toVersion === null ? earlier[0] : earlier.find(({ version }) => version === request.toVersion);
   if (chosen === undefined) {
     const there = [...new Set(earlier.map(({ version }) => version))].join(", ") || "none";
