@@ -47,4 +47,20 @@ const aims: readonly Aim[] = [
   { mishap: mishapNamed("channel down"), when: at("saveRecord", "before") },
 ];
 
-export const chooseAim = (chance: Chance): Aim | undefined => (chance() < 0.5 ? among(chance, aims) : undefined);
+/** In turn, and by the seed alone: a seed that was noted before these were goes on showing what it showed. */
+const aimsInTurn: readonly Aim[] = [
+  { mishap: mishapNamed("paused past its lease, then woken"), when: at("drain", "after") },
+  { mishap: mishapNamed("paused past its lease, then woken"), when: at("drain", "after", 2) },
+  { mishap: mishapNamed("paused past its lease, then woken"), when: at("stop", "after") },
+  { mishap: mishapNamed("router says yes and does nothing for 40 s"), when: at("shift", "after", 1, 2_000) },
+  { mishap: mishapNamed("router says yes and does nothing for 40 s"), when: at("shift", "after", 1, 3_500) },
+  { mishap: mishapNamed("process killed"), when: at("finish", "after") },
+  { mishap: mishapNamed("process killed"), when: at("finish", "before") },
+];
+const turnEvery = 5;
+
+export function chooseAim(chance: Chance, seed: number): Aim | undefined {
+  const chosen = chance() < 0.5 ? among(chance, aims) : undefined;
+  const turn = (seed + 1) / turnEvery;
+  return Number.isInteger(turn) ? aimsInTurn[turn % aimsInTurn.length] : chosen;
+}

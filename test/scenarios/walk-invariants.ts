@@ -5,6 +5,9 @@
  */
 import { hash } from "node:crypto";
 import { chainFault } from "../../src/domain/audit.ts";
+import { applyBucket, beginCanary } from "../../src/domain/canary/canary.ts";
+import { asJson } from "../../src/domain/json.ts";
+import type { VerdictPlan } from "../../src/pipeline/verdict-plan.ts";
 import type { DeploymentRow } from "../../src/ports/ledger.ts";
 import type { WalkRelease } from "./walk-releases.ts";
 import { hold, same } from "./walk-violation.ts";
@@ -46,6 +49,7 @@ export async function checkInvariants(walked: Walked): Promise<void> {
   await dataIsSafe(walked);
   await peopleAreTold(walked);
   await storyHolds(walked);
+  for (const row of walked.rows) await evidenceHolds(row, walked);
 }
 
 async function endsAndSaysSo({ id, state, outcome }: DeploymentRow, { world }: Walked): Promise<void> {
@@ -68,7 +72,10 @@ function servesAfter({ rows, hadStable }: Walked): string | null {
 
 async function lockAndServing(walked: Walked): Promise<void> {
   const { world, rows } = walked;
-  same("the lock is free at the end", await world.ledger.lock("production"), undefined, "lock");
+  const lock = await world.ledger.lock("production");
+  // Whoever dies between its outcome and the release leaves a lock that the next one may take: its holder has ended.
+  const holder = lock && (await world.ledger.deployment(lock.deploymentId));
+  hold("the lock is free at the end", holder === undefined || holder.outcome !== null, () => JSON.stringify(lock));
   if (wasUnlocked(walked) && rows.some(({ outcome }) => outcome === "rollback-failed")) return;
   const serves = (await world.ledger.serving("production"))?.version ?? null;
   const outcomes = rows.map(({ version, outcome }) => `${version} ${outcome}`).join();
@@ -211,6 +218,19 @@ async function peopleAreTold({ world, rows }: Walked): Promise<void> {
     const heard = new Set(ending.map(({ kind, title }) => `${kind} ${title}`)).size;
     hold("everybody hears the end", heard === 1, () => `told ${heard} times that ${id} ended as ${outcome}`);
   }
+}
+
+/** What the sequential test knows follows from the buckets that are kept: each was applied once, in order, and none left out. */
+async function evidenceHolds({ id }: DeploymentRow, { world }: Walked): Promise<void> {
+  const evidence = await world.ledger.evidence(id);
+  if (evidence === undefined) return;
+  const { canary } = evidence.plan as unknown as VerdictPlan;
+  const buckets = await world.ledger.evidenceBuckets(id);
+  const indexes = [...new Set(buckets.map(({ index }) => index))];
+  const wanted = Array.from({ length: evidence.nextIndex - canary.firstIndex }, (_, n) => canary.firstIndex + n);
+  same("each bucket is applied once", indexes, wanted, `buckets of ${id}`);
+  const state = buckets.reduce((before, bucket) => applyBucket(canary, before, bucket), beginCanary(canary));
+  same("each bucket is applied once", evidence.state, asJson(state), `evidence of ${id}`);
 }
 
 const sha256 = (text: string): string => hash("sha256", text);

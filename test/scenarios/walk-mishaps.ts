@@ -246,10 +246,13 @@ const ledgers: readonly Mishap[] = [
 
 const rooms: readonly (readonly Mishap[])[] = [processes, processes, people, routers, targets, ledgers];
 
+/** Only where they are aimed at. */
+const aimed: readonly Mishap[] = [outageOf("router says yes and does nothing for 40 s", "routerIgnores", 40 * second)];
+
 export const chooseMishap = (chance: Chance): Mishap => among(chance, among(chance, rooms));
 
 export function mishapNamed(name: string): Mishap {
-  const found = rooms.flat().find((mishap) => mishap.name === name);
+  const found = [...rooms.flat(), ...aimed].find((mishap) => mishap.name === name);
   if (!found) throw new Error(`no mishap is called ${name}`);
   return found;
 }

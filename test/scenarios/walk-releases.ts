@@ -3,7 +3,7 @@ import type { FailureAction } from "../../src/domain/settings.ts";
 import { fail } from "../../src/domain/verdict.ts";
 import { quick } from "./quick.ts";
 import { among, type Chance } from "./walk-chance.ts";
-import { minute, type SettingsChange, second } from "./world-settings.ts";
+import { minute, type SettingsChange, second, verdictOff } from "./world-settings.ts";
 import type { ReleaseBehaviour } from "./world-sources.ts";
 
 export interface WalkRelease extends ReleaseBehaviour {
@@ -33,7 +33,18 @@ export const releasesToChoose: readonly WalkRelease[] = [
   { smoke: () => fail("checkout is broken"), migrations: [adds], smokeFails: true },
 ];
 
-export function settingsFor(chance: Chance) {
+/** Buckets as short as the bakes are, and errors alone: half a minute of six requests a second says nothing about latency. */
+const judging = {
+  ...verdictOff,
+  mode: "decides",
+  bucketMs: second,
+  graceMs: 250,
+  warmUpMs: second,
+  advisory: ["latency"],
+} as const;
+
+/** @param judged the sequential test decides about the weights, and no fixed line. */
+export function settingsFor(chance: Chance, judged: boolean) {
   const smoke = among<FailureAction>(chance, ["roll-back", "hold", "alert"]);
   const observation = among<FailureAction>(chance, ["roll-back", "alert"]);
   return {
@@ -42,7 +53,11 @@ export function settingsFor(chance: Chance) {
     approvals: { required: among(chance, [0, 0, 1]), timeoutMs: 3 * minute, remindEveryMs: minute },
     lock: { onBusy: among(chance, ["fail", "queue", "queue"]), queueTimeoutMs: 2 * minute },
     rollback: { on: { health: "roll-back", smoke, observation, rollout: "roll-back" } },
-    rollout: { ...quick.rollout, keepStableMs: among(chance, [0, 60_000]) },
+    rollout: {
+      ...quick.rollout,
+      keepStableMs: among(chance, [0, 60_000]),
+      ...(judged ? { verdict: judging, controlPercent: among(chance, [0, 5]) } : {}),
+    },
     observation: { ...quick.observation, extendedMs: among(chance, [0, 6 * second]) },
   } as const satisfies SettingsChange;
 }

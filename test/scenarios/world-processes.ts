@@ -91,21 +91,28 @@ export function openProcesses(fakes: Fakes, simulated: SimulatedWorld, options: 
     return fakes.clock.now() - createdAtMs > 4_000 && !simulated.isAlive(newest(id).executorId);
   }
 
+  /** Nobody takes over what has an outcome, whatever its process had still to do when it died. */
+  const leave = (id: string): void => {
+    over.add(id);
+    ending(id).resolve();
+  };
+
   /** As the reaper does: where the ledger is away nobody can tell, and of several that want to take over one succeeds. */
   async function replaceAbandoned(id: string): Promise<void> {
     const row = await shared.ledger.deployment(id);
     if (row === undefined || !isAbandoned(row)) return;
+    if (row.outcome !== null) {
+      leave(id);
+      return;
+    }
     const executor = { id: `p${all.length + 1}`, host: "host-1", pid: all.length + 1 };
-    // After the outcome only the flow's own end is missing, and nobody is in charge any more.
-    if (row.outcome === null) await shared.ledger.beginAttempt(id, executor, row.attempt);
+    await shared.ledger.beginAttempt(id, executor, row.attempt);
     start(id);
   }
 
   async function lookAfter(id: string): Promise<void> {
-    if ((await watcher.state(id))?.kind === "finished") {
-      over.add(id);
-      ending(id).resolve();
-    } else await replaceAbandoned(id).catch(() => undefined);
+    if ((await watcher.state(id))?.kind === "finished") leave(id);
+    else await replaceAbandoned(id).catch(() => undefined);
   }
 
   return {
