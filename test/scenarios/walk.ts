@@ -30,6 +30,7 @@ const judgedEvery = 3;
 type Count = (fault: string) => void;
 
 interface Walk {
+  readonly seed: number;
   readonly world: World;
   readonly watch: Watch;
   readonly moments: Moments;
@@ -79,6 +80,7 @@ export async function walk(seed: number): Promise<WalkReport> {
   watch.attend(world);
   const approvalsRequired = settings.approvals.required;
   const walked: Walk = {
+    seed,
     world,
     watch,
     moments,
@@ -153,14 +155,14 @@ async function stableServes({ world, watch }: Walk, hadStable: boolean): Promise
 
 /** The second deployment, and whatever is asked for beside and after it. Returns their rows, the second's first. */
 async function theOthers(walked: Walk, calm: () => void): Promise<readonly DeploymentRow[]> {
-  const { world, watch, chance } = walked;
+  const { seed, world, watch, chance } = walked;
   const before = watch.asked.length;
   const id = await begin(walked, "v1.1.0");
   for (let n = Math.floor(chance() * 4.5); n > 0; n--) {
     const mishap = chooseMishap(chance);
     whenChosen(walked, chooseWhen(chance), () => befall(walked, mishap, id));
   }
-  const aim = chooseAim(chance);
+  const aim = chooseAim(chance, seed);
   if (aim) {
     whenChosen(walked, aim.when, () => {
       befall(walked, aim.mishap, id);
