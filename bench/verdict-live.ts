@@ -1,7 +1,7 @@
 /**
  * The verdict in the real pipeline: process target, built-in router, the database that Sluice brings, real workers, and 500 requests
  * a second from clients in their own process, against releases that really fail; the same pipeline with other rules beside it.
- * `node bench/verdict-live.ts [--only <row>,…] [--runs N] [--history <seconds>] [--json]`; about eleven minutes, three projects side
+ * `node bench/verdict-live.ts [--only <row>,…] [--runs N] [--history <seconds>] [--json]`; twelve to fifteen minutes, three projects side
  * by side. `--runs` replaces the number of runs of those rows that have several. Exit code 1 where a goal was missed.
  */
 import { loadavg } from "node:os";
