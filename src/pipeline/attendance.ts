@@ -69,8 +69,18 @@ function renewal(run: Run, signal: AbortSignal): () => Promise<void> {
     promotedBefore ??= (await run.ledgerAtOnce.serving(run.parts.settings.environment))?.deploymentId === run.row.id;
     if (promotedBefore || !run.traffic.isAttended()) return;
     // Released by hand: a renewal under a fresh number would shut out whoever holds the lock now.
-    const { environment } = run.parts.settings;
-    run.charge.requireLock(environment, await run.ledgerAtOnce.lock(environment));
+    await requireLockWhereKnown(run);
     await run.traffic.renew(signal);
   };
+}
+
+/**
+ * While the ledger is away it gives nobody a fresh number either: to stop renewing then would take the traffic off a good candidate
+ * because of a database.
+ */
+async function requireLockWhereKnown({ charge, ledgerAtOnce, parts }: Run): Promise<void> {
+  const { environment } = parts.settings;
+  const [lock] = await Promise.allSettled([ledgerAtOnce.lock(environment)]);
+  if (lock.status === "fulfilled") charge.requireLock(environment, lock.value);
+  else if (failureOf(lock.reason, "pipeline.attendance").code !== "LEDGER_UNREACHABLE") throw lock.reason;
 }
