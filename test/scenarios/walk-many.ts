@@ -7,7 +7,7 @@ const given = Number(process.env.SLUICE_SEEDS ?? 0);
 
 /** Two files, since the runner has two workers: each walks its own half. SLUICE_SEEDS is for each of them. */
 export function manyWalks(title: string, file: string, half: 0 | 1): void {
-  const count = given > 0 ? given : 300;
+  const count = given > 0 ? given : 600;
   const from = 1 + half * count;
   test(title, async () => {
     const startedAtMs = performance.now();
