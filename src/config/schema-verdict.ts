@@ -1,7 +1,7 @@
 /** The sequential test that compares the candidate with the stable version at the same time, and the ramp that it can drive. */
 import { z } from "zod";
 import { verdictModes } from "../domain/verdict-settings.ts";
-import { count, key, line, period, say, share } from "./schema-values.ts";
+import { count, duration, key, line, period, say, share } from "./schema-values.ts";
 
 const probability = () => share().refine((value) => value > 0 && value < 1, say("not between 0 and 1", "write 0.01"));
 
@@ -31,7 +31,7 @@ export const VerdictRules = z
     ),
     grace: key(period(), "A bucket is read this long after its end, for both versions alike.", "2s"),
     warmUp: key(
-      period(),
+      duration(),
       "For this long only gross faults count, since a version that has just started is slower.",
       "60s",
     ),

@@ -5,7 +5,6 @@
  */
 import type { MetricBucket, RateCounts } from "../domain/canary/bucket.ts";
 import { type Dispersion, endHistory, noDispersion, stepDispersion } from "../domain/canary/dispersion.ts";
-import { possiblySlower } from "../domain/canary/latency-test.ts";
 import {
   bucketIndexAt,
   type CanaryPlan,
@@ -144,28 +143,14 @@ async function readHistory(
 const stablePartsOf = ({ reading }: MetricBucket): readonly RateCounts[] =>
   reading.kind === "rate" ? (reading.stableShards ?? [reading.stable]) : [];
 
-function dispersionOf(
-  history: readonly MetricBucket[],
-  metric: string,
-  bucketMs: number,
-  partsOf: (bucket: MetricBucket) => readonly RateCounts[],
-): Dispersion {
-  const mine = history.filter((bucket) => bucket.metric === metric && bucket.reading.kind !== "missing");
+function dispersionOf(history: readonly MetricBucket[], metric: string, bucketMs: number): Dispersion {
+  const mine = history.filter((bucket) => bucket.metric === metric && bucket.reading.kind === "rate");
   const measured = mine.reduce(
-    (state, bucket) => stepDispersion(state, bucket.index * bucketMs, partsOf(bucket)),
+    (state, bucket) => stepDispersion(state, bucket.index * bucketMs, stablePartsOf(bucket)),
     noDispersion,
   );
   return endHistory(measured);
 }
-
-/** Requests slower than the p90 cut, which is what the test counts. */
-const slowPartsOf =
-  (cutMs: number) =>
-  ({ reading }: MetricBucket): readonly RateCounts[] => {
-    if (reading.kind !== "latency") return [];
-    const { slow, total } = possiblySlower(reading.stable, cutMs);
-    return [{ events: slow, total }];
-  };
 
 type Unweighed = MetricPlan & { readonly weight: 0 };
 
@@ -193,17 +178,16 @@ function metricFrom(
   if (isLatency) {
     const cutsMs = cutsOf(history, name);
     if (cutsMs !== undefined) {
-      const slowness = dispersionOf(history, name, verdict.bucketMs, slowPartsOf(cutsMs[1]));
-      return [
-        { ...metricDefaults.latency, ...dispersion, history: slowness, kind: "latency", name, cutsMs, weight: 0 },
-      ];
+      // The router's shards count failures alone, and whole minutes of slowness come and go for both versions together.
+      const phi = verdict.dispersion ?? verdict.dispersionWithoutHistory;
+      return [{ ...metricDefaults.latency, ...dispersion, phi, kind: "latency", name, cutsMs, weight: 0 }];
     }
     remarks.push(
       `${name} is not compared: the stable version had fewer than ${latencySamplesMin} requests in the last ten minutes to take its cut points from`,
     );
     return [];
   }
-  const measured = dispersionOf(history, name, verdict.bucketMs, stablePartsOf);
+  const measured = dispersionOf(history, name, verdict.bucketMs);
   if (phi === "measure" && measured.shardDegrees === 0 && measured.pairs === 0) {
     remarks.push(
       `${name}: no history to measure its dispersion from; the configured ${verdict.dispersionWithoutHistory} is used until there is`,
@@ -270,14 +254,17 @@ function trafficOf(
   const counts = history.flatMap(({ metric, reading }) =>
     metric === routerMetricNames[0] && reading.kind === "rate" ? [reading.stable] : [],
   );
-  const lasting = counts.slice(
+  const total = counts.reduce((sum, count) => sum + count.total, 0);
+  const events = counts.reduce((sum, count) => sum + count.events, 0);
+  if (total === 0) return { requestsPerSecond: 0, stableErrorRate: 0 };
+  // The last minute alone: before it the version may have been a candidate itself, with a part of the traffic.
+  const recent = counts.slice(-Math.max(1, Math.round(60_000 / bucketMs)));
+  const lasting = recent.slice(
     Math.max(
       0,
-      counts.findIndex(({ total }) => total > 0),
+      recent.findIndex((count) => count.total > 0),
     ),
   );
-  const total = lasting.reduce((sum, count) => sum + count.total, 0);
-  const events = lasting.reduce((sum, count) => sum + count.events, 0);
-  if (total === 0) return { requestsPerSecond: 0, stableErrorRate: 0 };
-  return { requestsPerSecond: total / ((lasting.length * bucketMs) / 1000), stableErrorRate: events / total };
+  const lately = lasting.reduce((sum, count) => sum + count.total, 0);
+  return { requestsPerSecond: lately / ((lasting.length * bucketMs) / 1000), stableErrorRate: events / total };
 }

@@ -75,6 +75,20 @@ test("Z2 a release that answers at half the speed is caught, though not one requ
   expect(ended.failure?.message).toContain("latency");
 });
 
+test("Z2 a slow release is caught as well when the stable version has served for two minutes only, with changing weights before", async () => {
+  const world = await inServingWorld({
+    releases: { "v1.0.0": {}, "v1.1.0": {}, "v1.2.0": { answersInMs: 40 } },
+    settings: { rollout: decides },
+  });
+  await world.deploy("v1.1.0");
+  await world.clock.sleep(70 * second);
+
+  const ended = await world.deploy("v1.2.0");
+
+  expect(codeOf(ended)).toEqual(worse);
+  expect(ended.failure?.message).toContain("latency");
+});
+
 test("R1 Z2 a good release passes, and at 100 % a control stays on the stable version until the bake ends", async () => {
   const world = await longServing({});
 

@@ -58,7 +58,7 @@ describe("Z2: a bad candidate is rolled back", () => {
     const verdict = judgeCanary(onlyErrors, state);
     expect(verdict.kind).toBe("rollback");
     expect(verdict.reason).toContain(
-      "errors: 13 of 13 (1.0e+2 %) on the candidate, 1 of 237 (0.42 %) on the stable version",
+      "errors: 13 of 13 (100 %) on the candidate, 1 of 237 (0.42 %) on the stable version",
     );
     expect(verdict.evidence.logE).toBeGreaterThan(verdict.evidence.threshold);
   });

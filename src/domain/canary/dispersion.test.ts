@@ -53,6 +53,15 @@ describe("Z2: how bursty failures are", () => {
     expect(dispersionUpper(uneven)).toBe(1);
   });
 
+  test("without replicas, takes neither half a minute nor another weight for a burst", () => {
+    const steady = [30_000, 15_000, 30_000, 1_500, 28_500].reduce(
+      (state, total, minute) => stepDispersion(state, minute * 60_000, [{ events: total / 100, total }]),
+      noDispersion,
+    );
+
+    expect(dispersionUpper(endHistory(steady))).toBe(1);
+  });
+
   test("without replicas, does not compare minutes with a gap between them", () => {
     const first = stepDispersion(noDispersion, 0, [{ events: 100, total: 1000 }]);
     const later = stepDispersion(first, 3_600_000, [{ events: 1, total: 1000 }]);

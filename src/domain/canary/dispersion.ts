@@ -21,6 +21,8 @@ export interface Dispersion {
   readonly shardSquares: number;
   readonly shardDegrees: number;
   readonly before: number | null;
+  /** Of the minute that `before` sums: a part of a minute, or other weights, are no bursts. */
+  readonly beforeTotal: number;
   readonly pairSquares: number;
   readonly pairs: number;
 }
@@ -32,6 +34,7 @@ export const noDispersion: Dispersion = {
   shardSquares: 0,
   shardDegrees: 0,
   before: null,
+  beforeTotal: 0,
   pairSquares: 0,
   pairs: 0,
 };
@@ -51,12 +54,17 @@ function pearson(events: readonly number[], totals: readonly number[]): { square
   return { squares, degrees: used - 1 };
 }
 
+/** The squared difference of two minutes by what chance would make it; with equal totals `(now − before)² / (now + before)`. */
+const pairSquare = ({ before, beforeTotal }: Dispersion, now: number, total: number): number =>
+  (now * beforeTotal - (before ?? 0) * total) ** 2 / ((now + (before ?? 0)) * total * beforeTotal);
+
 function closeMinute(state: Dispersion): Dispersion {
   if (state.totals.length === 0) return { ...state, before: null };
   const { squares, degrees } = pearson(state.events, state.totals);
   const now = sum(state.events);
   const both = now + (state.before ?? 0);
-  const pair = state.before !== null && both > 0;
+  const total = sum(state.totals);
+  const pair = state.before !== null && both > 0 && total > 0 && state.beforeTotal > 0;
   return {
     minute: state.minute,
     events: [],
@@ -64,7 +72,8 @@ function closeMinute(state: Dispersion): Dispersion {
     shardSquares: state.shardSquares + squares,
     shardDegrees: state.shardDegrees + degrees,
     before: now,
-    pairSquares: state.pairSquares + (pair ? (now - (state.before ?? 0)) ** 2 / both : 0),
+    beforeTotal: total,
+    pairSquares: state.pairSquares + (pair ? pairSquare(state, now, total) : 0),
     pairs: state.pairs + (pair ? 1 : 0),
   };
 }

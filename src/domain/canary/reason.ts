@@ -4,8 +4,10 @@ import type { MetricPlan } from "./plan.ts";
 
 const whole = (value: number): string => String(Math.round(value));
 
+const short = (ms: number): string => String(Number(ms.toPrecision(3)));
+
 function of(events: number, total: number): string {
-  const rate = total > 0 ? ` (${((100 * events) / total).toPrecision(2)} %)` : "";
+  const rate = total > 0 ? ` (${Number(((100 * events) / total).toPrecision(2))} %)` : "";
   return `${whole(events)} of ${whole(total)}${rate}`;
 }
 
@@ -15,7 +17,7 @@ function seen(plan: MetricPlan, counts: MetricCounts): string {
   const theirs = of(stableEvents, stableTotal);
   switch (plan.kind) {
     case "latency":
-      return `of the candidate's requests ${ours} were slower than 1.1 × ${plan.cutsMs[1]} ms, of the stable version's ${theirs} slower than ${plan.cutsMs[1]} ms`;
+      return `of the candidate's requests ${ours} were slower than 1.1 × ${short(plan.cutsMs[1])} ms, of the stable version's ${theirs} slower than ${short(plan.cutsMs[1])} ms`;
     case "share":
       return `the candidate got ${whole(candidateEvents)} requests where its weight says ${whole(candidateTotal)}`;
     case "guard":

@@ -48,9 +48,10 @@ async function hold(intent: RolloutIntent, percent: number, ctx: StageContext): 
   const { rollout, step, startedAtMs } = intent;
   const endsAtMs = startedAtMs + rollout.settleMs + step.bakeMs;
   const baking: Baking = { intent, ctx, endsAtMs, failuresInARow: 0, toldKind: "undecided" };
-  await clock.sleep(rollout.settleMs, ctx.signal);
-  // Without a bake, or begun again after its end, there is nothing to wait for before the first round.
-  let roundDueAtMs = Math.min(clock.now() + rollout.checkEveryMs, Math.max(clock.now(), endsAtMs));
+  // Nothing is asked of it while it settles, but its requests are counted from the first. Without a bake, or begun again after its
+  // end, there is nothing to wait for before the first round.
+  const settledAtMs = clock.now() + rollout.settleMs;
+  let roundDueAtMs = Math.min(settledAtMs + rollout.checkEveryMs, Math.max(settledAtMs, endsAtMs));
   for (;;) {
     await sleepUntil(nextWakeMs(intent, roundDueAtMs, clock.now()), ctx);
     const look = await lookOnce(baking, percent);
