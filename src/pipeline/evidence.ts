@@ -23,10 +23,12 @@ export interface Look {
   readonly requestsPerSecond: number;
 }
 
-export async function beginEvidence(ctx: StageContext, plan: VerdictPlan): Promise<void> {
+/** Returns what the test is fixed to: where a run died after it had begun it, that is what *it* had fixed. */
+export async function beginEvidence(ctx: StageContext, plan: VerdictPlan): Promise<VerdictPlan> {
   const { firstIndex } = plan.canary;
   const row = { plan: asJson(plan), state: asJson(beginCanary(plan.canary)), nextIndex: firstIndex };
-  await ctx.parts.ledger.beginEvidence(ctx.deploymentId, row, ctx.attempt);
+  const there = await ctx.parts.ledger.beginEvidence(ctx.deploymentId, row, ctx.attempt);
+  return there.plan as unknown as VerdictPlan;
 }
 
 /** Reads what has closed since the last look, applies it, and judges. */

@@ -61,9 +61,9 @@ async function fixVerdict(
       compares ? stable : null,
       ctx.signal,
     );
-    if (planned.canary !== null) await beginEvidence(ctx, planned);
-    for (const remark of planned.canary === null ? [planned.why] : planned.remarks) await ctx.progress(remark);
-    return planned;
+    const fixed = planned.canary === null ? planned : await beginEvidence(ctx, planned);
+    for (const remark of fixed.canary === null ? [fixed.why] : fixed.remarks) await ctx.progress(remark);
+    return fixed;
   });
   const requestsPerSecond = verdict.canary === null ? 0 : verdict.requestsPerSecond;
   const { budget, reactionMs } = rollout.adaptive;

@@ -245,3 +245,29 @@ test("R1 a dark launch runs beside the stable version without a request, judged 
   expect(met).toBe(0);
   expect(ended.outcome).toBe("succeeded");
 });
+
+test("Z1 Z2 killed just after the test was fixed and before that was journalled, it goes on with what was fixed", async () => {
+  const finely = { ...verdictOff, mode: "decides" as const, bucketMs: 250, graceMs: 250 };
+  let fixings = 0;
+  const world = await longServing(
+    {},
+    {
+      settings: { rollout: { ...decides, verdict: finely } },
+      onJournalCall: (_n, what) => (/ verdict record$/.test(what) && ++fixings === 2 ? "die-before" : "go"),
+    },
+  );
+  const id = await world.begin("v1.1.0");
+  await world.until("it died", () => fixings === 2);
+  await world.clock.sleep(3 * second);
+  world.takeOver(id);
+
+  const ended = await world.ended(id);
+
+  expect(ended.outcome).toBe("succeeded");
+  const fixed = (await world.ledger.evidence(id))?.plan as unknown as {
+    readonly canary: { readonly firstIndex: number };
+  };
+  const indexes = [...new Set((await world.ledger.evidenceBuckets(id)).map(({ index }) => index))];
+  expect(fixings).toBe(3);
+  expect(indexes).toEqual(Array.from({ length: indexes.length }, (_, n) => fixed.canary.firstIndex + n));
+});
