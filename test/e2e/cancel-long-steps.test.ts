@@ -81,6 +81,7 @@ async function tagWith(tag: string, file: string, content: string, before?: read
 }
 
 async function cancelIn(version: string, step: string) {
+  answers = false;
   const began = await project.sluice("deploy", "production", version, "--detach", "--json");
   const id = jsonLines(began)[0]?.deployment ?? told(began);
   await untilEvent(project, id, `${step} has begun`, (event) => event.step === step && event.phase === "begin");

@@ -11,7 +11,7 @@ import { type JsonLine, jsonLines, type Ran, type TinyProject, tinyProject, told
 import type { TinyRelease } from "./tiny-release.ts";
 
 const bakeMs = 300;
-const rollout = `{ steps: [{ percent: 50, bake: ${bakeMs}ms }, { percent: 100, bake: 200ms }], checkEvery: 100ms, settle: 0s, failureLimit: 3, drainTimeout: 2s, limits: { minRequests: 5, errorRate: 0.05 }, unknownFor: 3s, unattended: 5s, keepStable: 0s, verdict: { bucket: 250ms, grace: 250ms } }`;
+const rollout = `{ steps: [{ percent: 50, bake: ${bakeMs}ms }, { percent: 100, bake: 200ms }], checkEvery: 100ms, settle: 0s, failureLimit: 3, drainTimeout: 2s, limits: { minRequests: 5 }, unknownFor: 3s, unattended: 5s, keepStable: 0s, verdict: { bucket: 250ms, grace: 250ms } }`;
 const approvals = "{ required: 1, wait: 0s, acceptDeclared: true, approvers: [grace] }";
 const healthy = ["v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0"].map((tag): TinyRelease => ({ tag, behaviour: "healthy" }));
 const releases: readonly TinyRelease[] = [...healthy, { tag: "v1.4.0", behaviour: "fails-half" }];

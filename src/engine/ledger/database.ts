@@ -52,13 +52,28 @@ export async function openDatabase(url: string, schemaName: string): Promise<Led
       ).rows,
   });
   const transaction = <T>(body: (tx: Queries) => Promise<T>) =>
-    inTransaction(pool, (client) => body(queriesOn(client)));
+    unlessDeadlocked(() => inTransaction(pool, (client) => body(queriesOn(client))));
   try {
     const ledgerId = (await readMeta(queriesOn(pool))) ?? (await transaction((tx) => migrate(tx)));
     return { ...queriesOn(pool), ledgerId, transaction, close: () => pool.end() };
   } catch (error) {
     await pool.end();
     throw error;
+  }
+}
+
+const deadlocked = "40P01";
+const triesMost = 5;
+
+/** Of two that wait for each other the database ends one, and nothing of it happened: it is simply its turn again. */
+async function unlessDeadlocked<T>(transaction: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await transaction();
+    } catch (thrown) {
+      const { code } = (thrown instanceof Error ? (thrown.cause ?? thrown) : {}) as { readonly code?: unknown };
+      if (code !== deadlocked || tries === triesMost) throw thrown;
+    }
   }
 }
 

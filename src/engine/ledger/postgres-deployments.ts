@@ -100,7 +100,7 @@ export function postgresDeployments(db: LedgerDatabase): DeploymentsPart {
            select deployments.id, given.lease from $schema.deployments
            join jsonb_to_recordset($1) as given (id text, n integer, lease integer)
              on deployments.id = given.id and deployments.attempt = given.n
-           for update of deployments skip locked)
+           for no key update of deployments skip locked)
          update $schema.deployments as mine set heartbeat_at_ms = $schema.now_ms(), lease_ms = beat.lease
          from beat where mine.id = beat.id
          returning mine.id, mine.cancel as "cancelRequested",
@@ -136,10 +136,13 @@ export interface DeploymentFacts {
   readonly event_hash: string;
 }
 
-/** Locks the deployment's row until the transaction ends. */
+/**
+ * Locks the deployment's row until the transaction ends. Not its key: whoever adds an event to it needs that, and would otherwise
+ * wait for one who waits for him.
+ */
 export async function lockDeployment(tx: Queries, id: string): Promise<DeploymentFacts> {
   const [row] = await tx.rows<DeploymentFacts>(
-    "select id, environment, attempt, outcome, superseded, event_seq, event_hash from $schema.deployments where id = $1 for update",
+    "select id, environment, attempt, outcome, superseded, event_seq, event_hash from $schema.deployments where id = $1 for no key update",
     [id],
   );
   if (!row) throw deploymentUnknown(id);
@@ -160,7 +163,7 @@ export async function lockEnvironment(
 ): Promise<{ readonly event_seq: number; readonly event_hash: string; readonly serving_id: number | null }> {
   await tx.rows("insert into $schema.environments (name) values ($1) on conflict do nothing", [environment]);
   const [row] = await tx.rows<{ event_seq: number; event_hash: string; serving_id: number | null }>(
-    "select event_seq, event_hash, serving_id from $schema.environments where name = $1 for update",
+    "select event_seq, event_hash, serving_id from $schema.environments where name = $1 for no key update",
     [environment],
   );
   return row as { event_seq: number; event_hash: string; serving_id: number | null };
