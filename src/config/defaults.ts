@@ -68,6 +68,7 @@ const rollout = {
     holdFalseAlarm: 0.05,
     dispersion: "measured",
     dispersionWithoutHistory: 1.5,
+    mostExcess: 0.2,
     rehearsal: true,
     holdOn: ["errors"],
     advisory: [],

@@ -52,6 +52,11 @@ export const VerdictRules = z
       "Used, and named in the story, where the stable version has no history to measure it from.",
       1.5,
     ),
+    mostExcess: key(
+      probability(),
+      "A weight passes only once it is proven that the candidate fails at most this much more often than the stable version; until then it is unknown. 0.2: some twenty good requests.",
+      0.2,
+    ),
     rehearsal: key(
       z.boolean(),
       "Stable is first compared with stable: a metric that fires then can only advise.",

@@ -24,6 +24,11 @@ export interface VerdictSettings {
   readonly dispersion: number | null;
   /** Used, and named, where there is no history to measure it from. */
   readonly dispersionWithoutHistory: number;
+  /**
+   * 0 to 1. A weight passes only once it is proven that the candidate fails at most this much more often than the stable version:
+   * "no evidence against it" is worth nothing where there were hardly any requests.
+   */
+  readonly mostExcess: number;
   /** Stable is compared with stable first; a metric that fires then is advisory. */
   readonly rehearsal: boolean;
   /** By metric, adding up to 1. Null: equal. */

@@ -271,3 +271,26 @@ test("Z1 Z2 killed just after the test was fixed and before that was journalled,
   expect(fixings).toBe(3);
   expect(indexes).toEqual(Array.from({ length: indexes.length }, (_, n) => fixed.canary.firstIndex + n));
 });
+
+test("Z2 a few requests of which half fail are no pass, though they are not yet evidence: unknown, until it is known", async () => {
+  const steps = [
+    { percent: 50, bakeMs: 10 * second },
+    { percent: 100, bakeMs: 10 * second },
+  ];
+  const few = { ...rollout.limits, errorRate: null, errorRateRise: null, minRequests: 3 };
+  const world = await longServing(
+    {},
+    {
+      releases: { "v1.0.0": {}, "v1.1.0": { errorRate: 0.5 } },
+      requestsPerSecond: 2,
+      settings: { rollout: { ...decides, steps, limits: few, unknownForMs: 2 * minute } },
+    },
+  );
+
+  const ended = await world.deploy("v1.1.0");
+
+  expect(codeOf(ended)).toEqual(worse);
+  expect(
+    ended.events.some(({ title, tone }) => tone === "warn" && /it may still fail \d+ points more/.test(title)),
+  ).toBe(true);
+});

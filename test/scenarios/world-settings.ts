@@ -29,6 +29,7 @@ export const verdictOff: VerdictSettings = {
   holdFalseAlarm: 0.05,
   dispersion: null,
   dispersionWithoutHistory: 1,
+  mostExcess: 0.2,
   rehearsal: false,
   weights: null,
   holdOn: ["errors"],

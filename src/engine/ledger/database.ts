@@ -65,16 +65,19 @@ export async function openDatabase(url: string, schemaName: string): Promise<Led
 const deadlocked = "40P01";
 const triesMost = 5;
 
+const wasDeadlocked = (thrown: unknown): boolean =>
+  thrown instanceof Error && (thrown.cause as { readonly code?: unknown } | undefined)?.code === deadlocked;
+
 /** Of two that wait for each other the database ends one, and nothing of it happened: it is simply its turn again. */
 async function unlessDeadlocked<T>(transaction: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
+  for (let tries = 1; tries < triesMost; tries++) {
     try {
       return await transaction();
     } catch (thrown) {
-      const { code } = (thrown instanceof Error ? (thrown.cause ?? thrown) : {}) as { readonly code?: unknown };
-      if (code !== deadlocked || tries === triesMost) throw thrown;
+      if (!wasDeadlocked(thrown)) throw thrown;
     }
   }
+  return transaction();
 }
 
 async function inTransaction<T>(pool: pg.Pool, body: (client: pg.PoolClient) => Promise<T>): Promise<T> {

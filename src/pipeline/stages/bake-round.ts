@@ -1,4 +1,6 @@
 /** One round of looking at a candidate: its health, its traffic against fixed limits, and what the sequential test says. */
+import type { CanaryVerdict } from "../../domain/canary/judge.ts";
+import type { CanaryPlan } from "../../domain/canary/plan.ts";
 import { aggregateRound } from "../../domain/health.ts";
 import { limitsInForce } from "../../domain/rollout.ts";
 import { commonVersion } from "../../domain/serving.ts";
@@ -23,7 +25,7 @@ export async function judgeRound(
   return worst([
     await healthRound(intent, percent, ctx),
     judgeTraffic(windows.candidate, windows.stable, limitsOf(intent, percent), usualTraffic(intent, ctx)),
-    decides(intent) && percent > 0 ? verdictOf(look) : pass,
+    decides(intent) && percent > 0 ? worst([verdictOf(look), provenEnough(intent, percent, look)]) : pass,
   ]);
 }
 
@@ -43,6 +45,21 @@ function verdictOf(look: Look | undefined): Verdict {
   const advisory = new Set(evidence.perMetric.filter((metric) => metric.advisory).map(({ name }) => name));
   const [first] = unknownMetrics.filter(({ name }) => !advisory.has(name));
   return first === undefined ? pass : unknown(`${first.name}: ${first.reason}`);
+}
+
+/** "Nothing against it" after a handful of requests is no pass: it might fail half of them. */
+function provenEnough(intent: RolloutIntent, percent: number, look: Look | undefined): Verdict {
+  const { verdict, rollout } = intent;
+  if (look === undefined || verdict.canary === null || !verdict.compares || percent === 100) return pass;
+  const bound = Math.max(0, ...failureBounds(verdict.canary, look.verdict));
+  if (bound <= rollout.verdict.mostExcess) return pass;
+  return unknown(`it may still fail ${Math.round(100 * bound)} points more often than the stable version`);
+}
+
+/** U of what counts failures and decides: how much slower it may be does not matter here. */
+export function failureBounds({ metrics }: CanaryPlan, { excessUpperBound }: CanaryVerdict): readonly number[] {
+  const failures = metrics.filter(({ kind, advisory }) => !advisory && (kind === "errors" || kind === "rate"));
+  return failures.flatMap(({ name }) => excessUpperBound[name] ?? []);
 }
 
 /** Without a bake there is no time to see traffic: only the health checks judge, and the plan says so. */

@@ -11,7 +11,7 @@ import { toneOf, type Verdict } from "../../domain/verdict.ts";
 import { type Look, lookAtEvidence, nextLookAtMs, watchSources } from "../evidence.ts";
 import { drawWindows, readCounters, type Windows, windowsSince } from "../reading.ts";
 import type { StageContext } from "../stage.ts";
-import { decides, judgeRound } from "./bake-round.ts";
+import { decides, failureBounds, judgeRound } from "./bake-round.ts";
 import type { RolloutIntent } from "./rollout-intent.ts";
 
 export interface Baked {
@@ -125,7 +125,7 @@ async function mayEndEarly(baking: Baking, look: Look | undefined, percent: numb
 
 function rampTo({ intent, ctx }: Baking, look: Look, percent: number, sinceShareMs: number): number {
   const { adaptive, controlPercent } = intent.rollout;
-  const bounds = failureBounds(intent, look);
+  const bounds = intent.verdict.canary === null ? [] : failureBounds(intent.verdict.canary, look.verdict);
   const progress = {
     share: percent / 100,
     sinceShareMs,
@@ -142,14 +142,6 @@ function rampTo({ intent, ctx }: Baking, look: Look, percent: number, sinceShare
     shareMax: 1 - controlPercent / 100,
   });
   return Math.floor(100 * share + 1e-9);
-}
-
-/** What the ramp may cost is counted in failures: how much slower it may be does not matter here. */
-function failureBounds({ verdict }: RolloutIntent, look: Look): readonly number[] {
-  const failures = (verdict.canary?.metrics ?? []).filter(
-    ({ kind, advisory }) => !advisory && (kind === "errors" || kind === "rate"),
-  );
-  return failures.flatMap(({ name }) => look.verdict.excessUpperBound[name] ?? []);
 }
 
 /** Weights read back, health, limits and what the test says, as one verdict; undefined: hold on. */
