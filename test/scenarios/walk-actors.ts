@@ -16,6 +16,8 @@ interface Begun {
   readonly executorId: string;
   /** Troubles of target, routers and network so far, when it began. */
   readonly troubles: number;
+  /** Whoever lost the lock claims nothing: what its predecessor still has under way is for the lock's next holder to shut out. */
+  claims: boolean;
   /** It went on behind its claims, and nothing hindered them. */
   claimed: boolean;
 }
@@ -114,11 +116,12 @@ export function watchActors({ now, faults, broken, isByHand }: ActorsWorld) {
         replacedAtMs.set(before, now());
       }
       beatAtMs.set(executorId, now());
-      begun.set(deploymentId, { n, executorId, troubles: troubles(), claimed: false });
+      begun.set(deploymentId, { n, executorId, troubles: troubles(), claims: false, claimed: false });
     },
     calls(what: string, executorId: string): void {
       const own = [...begun.values()].find((each) => each.executorId === executorId);
-      if (own && !own.claimed && behindClaims.has(what)) own.claimed = own.troubles === troubles();
+      if (own && what === "claim") own.claims = true;
+      if (own?.claims && !own.claimed && behindClaims.has(what)) own.claimed = own.troubles === troubles();
       guards.calls(what, executorId);
       const replaced = replacedAtMs.get(executorId);
       if (guarded.has(what) && replaced !== undefined && guards.lastAtMs(executorId) > replaced + graceMs) {
