@@ -175,7 +175,7 @@ const people: readonly Mishap[] = [
         ({ what, executorId }) => what === "apply" && world.deploymentOf(executorId) === id,
       );
       if (isLate || !(await isOpen(world, id))) return false;
-      world.smuggle({ id: "666_smuggled", sql: "DROP TABLE orders" });
+      world.smuggle({ id: `666_smuggled_${Math.round(world.clock.now())}`, sql: "DROP TABLE orders" });
       return true;
     },
   },
