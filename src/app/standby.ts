@@ -6,7 +6,7 @@ import { existsSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { withFileLock } from "../adapters/file-lock.ts";
 import { SluiceError } from "../domain/errors.ts";
-import { isAlive } from "./abandoned.ts";
+import { isAlive } from "../engine/process-alive.ts";
 import { machineClock } from "./clock.ts";
 import { openReaper } from "./reaper.ts";
 import { standbyLock, startedWorker, startStandby, type WorkerPlace } from "./start-worker.ts";

@@ -61,7 +61,7 @@ export async function leftRunning({ folder, state }: DemoPlace): Promise<readonl
   );
   const routers = routerFolders(state).map(async (folder) => {
     const record = await readRecord(folder);
-    return record && isAlive(record.pid) ? [`the router in ${folder} (process ${record.pid})`] : [];
+    return record && (await isAlive(record.pid)) ? [`the router in ${folder} (process ${record.pid})`] : [];
   });
   const ledger = await embeddedPostgresStatus(state);
   return [

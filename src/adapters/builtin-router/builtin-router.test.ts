@@ -86,7 +86,7 @@ const splitOf = (world: RouterWorld, percents: Readonly<Record<string, number>>)
 
 async function killed(pid: number): Promise<void> {
   process.kill(pid, "SIGKILL");
-  await eventually("the process is gone", () => !isAlive(pid));
+  await eventually("the process is gone", async () => !(await isAlive(pid)));
 }
 
 test("a router killed with -9 serves the same split and knows the same fence when it is started again", async () => {
@@ -142,7 +142,7 @@ test("a running router is adopted, and of many started at once only one stays", 
     expect(new Set(all.map(({ pid }) => pid)).size).toBe(1);
     expect(later).toMatchObject({ pid: all[0]?.pid, adopted: true });
     await stopBuiltinRouter(stateFolder, wallClock);
-    expect(isAlive(later.pid)).toBe(false);
+    expect(await isAlive(later.pid)).toBe(false);
   } finally {
     await stopBuiltinRouter(stateFolder, wallClock);
     await rm(stateFolder, { recursive: true });

@@ -3,6 +3,7 @@ import { request as httpRequest } from "node:http";
 import { errorCodes } from "../../domain/error-codes.ts";
 import { type Failure, SluiceError } from "../../domain/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { identify } from "../process-identity.ts";
 import type { Answers, CommandBody, CommandName, ErrorAnswer } from "./protocol.ts";
 import { protocolVersion } from "./protocol.ts";
 import type { RouterRecord } from "./run-time.ts";
@@ -83,19 +84,11 @@ const unreachable = (socket: string, why: string, cause?: unknown): SluiceError 
     ...(cause === undefined ? {} : { cause }),
   });
 
-/** Is there such a process? One of another user counts. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
+export const isAlive = async (pid: number): Promise<boolean> => (await identify(pid)) !== undefined;
 
 /** Does the recorded router live, answer as itself, and speak our protocol? */
 export async function answers(record: RouterRecord, clock: Clock, signal?: AbortSignal): Promise<boolean> {
-  if (!isAlive(record.pid)) return false;
+  if (!(await isAlive(record.pid))) return false;
   try {
     const status = await callRouter({ socket: record.socket, clock, signal, deadlineMs: 2000 }, "status", {});
     return status.pid === record.pid && status.protocol === protocolVersion;

@@ -52,7 +52,7 @@ async function read(path: string): Promise<Holder | undefined> {
 }
 
 async function lives(folder: string, holder: Holder, clock: Clock): Promise<boolean> {
-  if (!isAlive(holder.pid) || holder.pid === process.pid) return false;
+  if (holder.pid === process.pid || !(await isAlive(holder.pid))) return false;
   if (clock.now() - holder.sinceMs < startingMs) return true;
   const record = await readRecord(folder);
   return record?.pid === holder.pid && (await answers(record, clock));

@@ -104,10 +104,10 @@ export async function stopBuiltinRouter(
   finishMs = 5000,
 ): Promise<void> {
   const record = await readRecord(stateFolder);
-  if (record === undefined || !isAlive(record.pid) || !(await answers(record, clock))) return;
+  if (record === undefined || !(await isAlive(record.pid)) || !(await answers(record, clock))) return;
   await callRouter({ socket: record.socket, clock }, "stop", { reason, timeoutMs: finishMs });
   const deadlineMs = clock.now() + finishMs + 5000;
-  while (isAlive(record.pid)) {
+  while (await isAlive(record.pid)) {
     if (clock.now() > deadlineMs) throw stillRuns(record, stateFolder);
     await clock.sleep(pollMs);
   }

@@ -5,11 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { isAlive } from "../process-alive.ts";
 import { postgresAccount } from "./account.ts";
 import { databaseFolder, recordedLocation } from "./location.ts";
 import { type EmbeddedPostgres, openEmbeddedPostgres } from "./open.ts";
 import { stopPostmaster } from "./postmaster.ts";
-import { isAlive, poll } from "./waiting.ts";
+import { poll } from "./waiting.ts";
 
 let folder: string;
 let stateFolder: string;

@@ -12,13 +12,14 @@ import {
   readFileSync,
   realpathSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isAlive } from "../process-alive.ts";
 import { type Account, makePrivateFolder, reachable } from "./account.ts";
 import { rootFolder } from "./programs.ts";
-import { isAlive } from "./waiting.ts";
 
 export interface Location {
   /** Holds the cluster as `data`; on the same file system as it, so that a finished cluster can be renamed into place. */
@@ -109,10 +110,12 @@ function makeSocketFolder(account: Account | undefined): string {
   return folder;
 }
 
+const socketLock = (socketFolder: string): string => join(socketFolder, `.s.PGSQL.${socketPort}.lock`);
+
 /** The live process that PostgreSQL's own lock beside the socket names. After a reboot that may be any program. */
 export function socketHolder(socketFolder: string): number | undefined {
   try {
-    const pid = Number(readFileSync(join(socketFolder, `.s.PGSQL.${socketPort}.lock`), "utf8").split("\n")[0]);
+    const pid = Number(readFileSync(socketLock(socketFolder), "utf8").split("\n")[0]);
     return pid > 0 && isAlive(pid) ? pid : undefined;
   } catch {
     return undefined;
@@ -127,6 +130,7 @@ function claimAgain(folder: string, account: Account | undefined): boolean {
   try {
     if (!existsSync(folder)) makePrivateFolder(folder, account);
     if (socketHolder(folder) !== undefined) return false;
+    rmSync(socketLock(folder), { force: true });
     const { uid, mode } = lstatSync(folder);
     return uid === (account?.uid ?? process.getuid?.()) && (mode & 0o170777) === 0o040700;
   } catch {

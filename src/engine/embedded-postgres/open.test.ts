@@ -19,11 +19,12 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { isAlive } from "../process-alive.ts";
 import { recordedLocation } from "./location.ts";
 import { embeddedPostgresStatus, openEmbeddedPostgres, stopEmbeddedPostgresIfIdle } from "./open.ts";
 import { stopPostmaster } from "./postmaster.ts";
 import { installPrograms, rootFolder } from "./programs.ts";
-import { isAlive, poll } from "./waiting.ts";
+import { poll } from "./waiting.ts";
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.warn("skipped: what concerns root, since this is not root");
@@ -133,6 +134,24 @@ test("comes back with every row after kill -9 of the server", async () => {
 
   expect(again).toMatchObject({ started: true, dataFolder: server.dataFolder, url: server.url });
   expect(await query(again.url, "select answer from kept")).toEqual([{ answer: 42 }]);
+  await again.release();
+});
+
+test("one that was killed and that nobody has reaped yet is dead: the next one is reached where it was", async () => {
+  const { child, opened } = await openElsewhere();
+  // Its parent sleeps, so that the killed server stays as a zombie.
+  child.kill("SIGSTOP");
+  process.kill(opened.pid, "SIGKILL");
+  await poll(() => readFileSync(`/proc/${opened.pid}/stat`, "utf8").includes(") Z"), {
+    everyMs: 5,
+    forMs: 5_000,
+    what: "a zombie",
+  });
+
+  const again = await openEmbeddedPostgres({ stateFolder });
+
+  expect(again.started).toBe(true);
+  expect(again.url, "whoever runs knows no other").toBe(opened.url);
   await again.release();
 });
 

@@ -6,6 +6,7 @@
 import { chmodSync, existsSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { SluiceError } from "../../domain/errors.ts";
+import { isAlive } from "../process-alive.ts";
 import { postgresAccount } from "./account.ts";
 import {
   databaseFolder,
@@ -17,13 +18,20 @@ import {
   socketHolder,
   urlOf,
 } from "./location.ts";
-import { makeCluster, readPidFile, removeUnfinished, startPostmaster, stopPostmaster } from "./postmaster.ts";
+import {
+  disclaimPidFile,
+  makeCluster,
+  readPidFile,
+  removeUnfinished,
+  startPostmaster,
+  stopPostmaster,
+} from "./postmaster.ts";
 import { installPrograms } from "./programs.ts";
 import { openSession, openSessionPatiently, type Session } from "./session.ts";
 import { withStartLock } from "./start-lock.ts";
 import { isLasting } from "./start-trouble.ts";
 import { prepareStateFolder, refuseNewer, stateTrouble } from "./state-folder.ts";
-import { folderServedBy, isAlive, pause } from "./waiting.ts";
+import { folderServedBy, pause } from "./waiting.ts";
 
 export interface EmbeddedPostgres {
   readonly url: string;
@@ -134,16 +142,16 @@ async function startWithRetries(attempt: () => Promise<number>): Promise<number>
 
 /**
  * A server may live whose socket we cannot see: still starting, or its socket folder was cleaned away. It is stopped. Where
- * its pid belongs to another program by now (after a reboot), PostgreSQL would refuse to start: the file goes. A file whose
- * pid is dead is PostgreSQL's own business.
+ * its pid belongs to another program by now (after a reboot), or to one that has ended and that nobody reaps, PostgreSQL would
+ * refuse to start: its claim is taken back.
  */
 async function stopUnreachable(dataFolder: string): Promise<void> {
   const file = readPidFile(dataFolder);
-  if (!file || !isAlive(file.pid)) return;
-  const served = folderServedBy(file.pid);
+  if (!file) return;
+  const served = isAlive(file.pid) ? folderServedBy(file.pid) : "nothing";
   if (served === undefined) return;
   if (served.includes(dataFolder) || served === realpathSync(dataFolder)) await stopPostmaster(file.pid);
-  else rmSync(join(dataFolder, "postmaster.pid"), { force: true });
+  else disclaimPidFile(dataFolder);
 }
 
 /** One whose data folder was deleted under it serves nobody any more, and stands in the way of the folder that was put back. */

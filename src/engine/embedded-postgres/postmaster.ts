@@ -10,13 +10,15 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { isAlive } from "../process-alive.ts";
 import { type Account, makePrivateFolder } from "./account.ts";
 import { type Location, socketPort } from "./location.ts";
 import type { Programs } from "./programs.ts";
 import { damaged, type StartPlace, startFailed } from "./start-trouble.ts";
-import { isAlive, poll } from "./waiting.ts";
+import { poll } from "./waiting.ts";
 
 const maxLogBytes = 5_000_000;
 
@@ -149,6 +151,16 @@ export function readPidFile(dataFolder: string): { readonly pid: number; readonl
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The pid in the file is no server's. The file itself stays: by the rest of it PostgreSQL sees whether children of the last server
+ * still hold its memory. The pid of the process that starts PostgreSQL counts for it as out of date (its `CreateLockFile`).
+ */
+export function disclaimPidFile(dataFolder: string): void {
+  const file = join(dataFolder, "postmaster.pid");
+  const [, ...rest] = readFileSync(file, "utf8").split("\n");
+  writeFileSync(file, [process.pid, ...rest].join("\n"));
 }
 
 /** A server whose files are damaged may not come to the end of a fast shutdown. */

@@ -6,10 +6,11 @@
 import { realpathSync } from "node:fs";
 import type { Socket } from "node:net";
 import pg from "pg";
+import { isAlive } from "../process-alive.ts";
 import { databaseName, type Location, urlOf } from "./location.ts";
 import { readPidFile } from "./postmaster.ts";
 import { damaged, isDamage } from "./start-trouble.ts";
-import { isAlive, pause } from "./waiting.ts";
+import { pause } from "./waiting.ts";
 
 /** Any number, the same in every Sluice. */
 const useLock = 7_300_414;

@@ -3,7 +3,8 @@
  * dead owner's file is removed. It only saves work and log noise: PostgreSQL's own postmaster.pid keeps a second server out.
  */
 import { readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
-import { isAlive, poll } from "./waiting.ts";
+import { isAlive } from "../process-alive.ts";
+import { poll } from "./waiting.ts";
 
 /** Longer than any start takes; an older file is left over, whatever its pid is used for today. */
 const staleAfterMs = 60_000;

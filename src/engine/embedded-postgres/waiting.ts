@@ -20,15 +20,6 @@ export async function poll(condition: () => boolean | Promise<boolean>, options:
   }
 }
 
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
 /**
  * What tells whose server a live process is: the folder that it works in (PostgreSQL goes to its data folder, whatever that was
  * called when it was started), else its command line. Undefined where the system does not tell.
