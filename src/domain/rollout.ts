@@ -2,9 +2,17 @@
  * Every decision of a rollout step, pure: hold, go on, or send the traffic back. The loop that asks is
  * pipeline/stages/rollout-step.ts.
  */
-import type { RolloutSettings, RolloutStep, TrafficLimits } from "./settings.ts";
+import type { ErrorCode } from "./error-codes.ts";
+import type { EnvironmentSettings, RollbackTrigger, RolloutSettings, RolloutStep, TrafficLimits } from "./settings.ts";
 import type { Endpoint, RevisionId, Split } from "./traffic.ts";
 import type { Verdict } from "./verdict.ts";
+
+/** X1: what a failed stage leads to. A health check that fails counts as one whichever stage it failed in. */
+export const failureAction = (
+  { rollback: { on } }: Pick<EnvironmentSettings, "rollback">,
+  trigger: RollbackTrigger,
+  code: ErrorCode,
+) => (code === "HEALTH_FAILED" ? on.health : on[trigger]);
 
 export interface StepProgress {
   readonly bakeEndsAtMs: number;

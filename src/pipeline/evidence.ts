@@ -48,6 +48,15 @@ export async function lookAtEvidence(ctx: StageContext, plan: VerdictPlan): Prom
   };
 }
 
+/** What the buckets said that were applied so far, also by a run that died; undefined where there are none. */
+export async function ruledSoFar(
+  { parts, deploymentId }: StageContext,
+  { canary }: VerdictPlan,
+): Promise<Look | undefined> {
+  const row = await parts.ledger.evidence(deploymentId);
+  return row && { verdict: judgeCanary(canary, stateOf(row), row.nextIndex - 1), requestsPerSecond: 0 };
+}
+
 /** When the next bucket can be read. */
 export const nextLookAtMs = ({ canary: { bucketMs, graceMs } }: VerdictPlan, nowMs: number): number =>
   (bucketIndexAt(nowMs - graceMs, bucketMs) + 1) * bucketMs + graceMs;

@@ -1,5 +1,6 @@
 /** X1: what a failed stage leads to is a setting: back at once, hold for a person, or alert and go on. */
 import { SluiceError } from "../domain/errors.ts";
+import { failureAction } from "../domain/rollout.ts";
 import type { RollbackTrigger } from "../domain/settings.ts";
 import { peopleTopic } from "../ports/ledger.ts";
 import type { Run } from "./run.ts";
@@ -15,7 +16,7 @@ export async function withFailureAction(
     return "passed";
   } catch (thrown) {
     if (!(thrown instanceof SluiceError) || thrown.failure.code === "CANCELLED") throw thrown;
-    const action = actionFor(run, trigger, thrown);
+    const action = failureAction(run.parts.settings, trigger, thrown.failure.code);
     if (action === "roll-back") throw thrown;
     // The same trigger may fail again at the next weight: that is another line, and another message.
     const occasion = `${trigger} ${run.begun}`;
@@ -36,11 +37,6 @@ async function alert(run: Run, trigger: RollbackTrigger, message: string): Promi
     message,
     next: `sluice status ${run.row.id} · or go back: sluice cancel ${run.row.id} --reason "…"`,
   });
-}
-
-function actionFor(run: Run, trigger: RollbackTrigger, failure: SluiceError) {
-  const { on } = run.parts.settings.rollback;
-  return failure.failure.code === "HEALTH_FAILED" ? on.health : on[trigger];
 }
 
 /** The weight stays as it is and is attended; a person promotes or cancels, and at the limit the traffic goes back. */

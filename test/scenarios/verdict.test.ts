@@ -126,6 +126,46 @@ test("Z1 Z2 killed in the middle of the test, it goes on with the same evidence,
   expect((await killed.ledger.evidence(id))?.nextIndex).toBe((indexes.at(-1) ?? 0) + 1);
 });
 
+const endOfStep = /(?<!undo) rollout record$/;
+
+test("Z2 R2 the traffic is back before the step that found the release worse has ended", async () => {
+  let percents: readonly string[] = [];
+  let serving: World | undefined;
+  const world = await longServing(
+    { errorRate: 1 },
+    {
+      onJournalCall: (_n, what) => {
+        if (serving && endOfStep.test(what)) percents = weightsOf(serving);
+        return "go";
+      },
+    },
+  );
+  serving = world;
+
+  await world.deploy("v1.1.0");
+
+  expect(percents.slice(1)).toEqual(["v1.0.0 95 %,v1.1.0 5 %", "v1.0.0 100 %"]);
+});
+
+test("Z1 Z2 killed with the verdict in hand, its successor gives the bad release no more traffic", async () => {
+  let ends = 0;
+  const world = await longServing(
+    { errorRate: 1 },
+    // The first deployment's only step, and then the one that finds the release worse.
+    { onJournalCall: (_n, what) => (endOfStep.test(what) && ++ends === 2 ? "die-before" : "go") },
+  );
+  const id = await world.begin("v1.1.0");
+  await world.until("it died", () => ends === 2);
+  await world.clock.sleep(3 * second);
+  world.takeOver(id);
+
+  const ended = await world.ended(id);
+
+  expect(codeOf(ended)).toEqual(worse);
+  expect(ends).toBe(3);
+  expect(weightsOf(world).slice(1)).toEqual(["v1.0.0 95 %,v1.1.0 5 %", "v1.0.0 100 %"]);
+});
+
 test("Z2 a router that tells nothing is unknown: the weight stays, and at the limit it goes back as undecided", async () => {
   const world = await longServing({});
   const id = await world.begin("v1.1.0");

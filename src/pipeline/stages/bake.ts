@@ -8,7 +8,7 @@ import { SluiceError } from "../../domain/errors.ts";
 import { nextMove, type StepMove } from "../../domain/rollout.ts";
 import { isPaused, isPromoted, type Steering } from "../../domain/steering.ts";
 import { toneOf, type Verdict } from "../../domain/verdict.ts";
-import { type Look, lookAtEvidence, nextLookAtMs, watchSources } from "../evidence.ts";
+import { type Look, lookAtEvidence, nextLookAtMs, ruledSoFar, watchSources } from "../evidence.ts";
 import { drawWindows, readCounters, type Windows, windowsSince } from "../reading.ts";
 import type { StageContext } from "../stage.ts";
 import { decides, failureBounds, judgeRound } from "./bake-round.ts";
@@ -41,6 +41,13 @@ export async function bake(intent: RolloutIntent, percent: number, ctx: StageCon
   } finally {
     stopWatching();
   }
+}
+
+/** Begun again by the successor of a run that died with the verdict in hand: the release gets no more traffic for it. */
+export async function refuseWorse(intent: RolloutIntent, percent: number, ctx: StageContext): Promise<void> {
+  if (intent.verdict.canary === null || !decides(intent)) return;
+  const look = await ruledSoFar(ctx, intent.verdict);
+  if (look?.verdict.kind === "rollback") throw worse(intent, percent, look);
 }
 
 async function hold(intent: RolloutIntent, percent: number, ctx: StageContext): Promise<Baked> {

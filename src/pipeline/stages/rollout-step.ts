@@ -4,14 +4,16 @@
  * again and goes on with the bake where clock and buckets stand.
  */
 import { humanDuration } from "../../domain/duration.ts";
-import { bakedPercent, type StepEnd, splitBetween, stepsFor } from "../../domain/rollout.ts";
+import type { ErrorCode } from "../../domain/error-codes.ts";
+import { SluiceError } from "../../domain/errors.ts";
+import { bakedPercent, failureAction, type StepEnd, splitBetween, stepsFor } from "../../domain/rollout.ts";
 import type { Serving } from "../../domain/serving.ts";
 import type { RolloutSettings, RolloutStep } from "../../domain/settings.ts";
 import type { TrafficWindow } from "../../domain/traffic-window.ts";
 import type { Instance } from "../../ports/target.ts";
-import type { Stage } from "../stage.ts";
+import type { Stage, StageContext } from "../stage.ts";
 import type { RouteSplit } from "../traffic.ts";
-import { type Baked, bake, drawLook } from "./bake.ts";
+import { type Baked, bake, drawLook, refuseWorse } from "./bake.ts";
 import type { RolloutIntent } from "./rollout-intent.ts";
 
 export interface StepPassed extends StepEnd {
@@ -39,12 +41,16 @@ export const rolloutStep: Stage<RolloutIntent, RolloutIntent, StepPassed> = {
   async run(intent, ctx) {
     await ctx.guard();
     const percent = bakedAt(intent);
+    if (goesBackFor("CANDIDATE_WORSE", ctx)) await refuseWorse(intent, percent, ctx);
     const shiftTo = async (to: number) => {
       await ctx.traffic.shift(routesAt(intent, to), ctx.attempt, ctx.signal);
       await ctx.progress(`${to} % on ${intent.version}`, { percent: to, shifted: true }, "info");
     };
     await shiftTo(percent);
-    const baked = await bake(intent, percent, ctx);
+    const baked = await bake(intent, percent, ctx).catch(async (thrown: unknown) => {
+      await retreat(intent, thrown, ctx);
+      throw thrown;
+    });
     if (percent !== intent.step.percent) {
       await ctx.guard();
       await shiftTo(intent.step.percent);
@@ -67,6 +73,19 @@ export const rolloutStep: Stage<RolloutIntent, RolloutIntent, StepPassed> = {
     return `${percent} % ${how} for ${humanDuration(bakedMs)}: ${counts}${evidenceWords(evidence)}`;
   },
 };
+
+const goesBackFor = (code: ErrorCode, { parts }: StageContext): boolean =>
+  failureAction(parts.settings, "rollout", code) === "roll-back";
+
+/**
+ * The traffic leaves a bad release within the step that found it out: the step's end, the journal and the next step's begin would
+ * cost requests. `undo` does it again, patiently, reads it back and tells it.
+ */
+async function retreat(intent: RolloutIntent, thrown: unknown, ctx: StageContext): Promise<void> {
+  if (ctx.signal.aborted || !(thrown instanceof SluiceError) || !goesBackFor(thrown.failure.code, ctx)) return;
+  await ctx.guard();
+  await ctx.traffic.shift(routesBack(intent), ctx.attempt, ctx.signal).catch(() => undefined);
+}
 
 /** What the candidate has while the step bakes. */
 export const bakedAt = ({ step, rollout, stable, started }: RolloutIntent): number =>
