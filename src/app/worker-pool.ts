@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Attempt } from "../domain/attempt.ts";
 import { dbosFlowEngine } from "../engine/dbos/flow-engine.ts";
-import { deliverNotifications } from "../pipeline/outbox.ts";
+import { deliverLeft, deliverNotifications } from "../pipeline/outbox.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type FlowEngine, FlowLost, type FlowState } from "../ports/flow.ts";
@@ -170,4 +170,5 @@ async function flush(parts: Parts, deploymentId: string): Promise<void> {
     await deliverNotifications(parts, deploymentId, AbortSignal.timeout(flushForMs));
     await machineClock.sleep(100);
   }
+  await deliverLeft(parts, AbortSignal.timeout(flushForMs));
 }

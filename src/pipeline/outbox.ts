@@ -3,10 +3,12 @@
  * one try before a deployment ends (settle.ts).
  */
 import { failureOf } from "../domain/errors.ts";
+import type { OutboxRow } from "../ports/ledger.ts";
 import type { Parts } from "./parts.ts";
 
 const firstRetryMs = 1_000;
 const longestRetryMs = 5 * 60_000;
+const atOnce = 20;
 
 export interface Outbox {
   /** Tries what is due. */
@@ -25,31 +27,41 @@ export function outboxOf(parts: Pick<Parts, "ledger" | "notifiers">, deploymentI
   };
 }
 
+type Sending = Pick<Parts, "ledger" | "notifiers">;
+
 export async function deliverNotifications(
-  parts: Pick<Parts, "ledger" | "notifiers">,
+  parts: Sending,
   deploymentId: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const due = await parts.ledger.dueNotifications(20, deploymentId);
-  await Promise.all(
-    due.map(async (row) => {
-      const notifier = parts.notifiers.find(({ name }) => name === row.channel);
-      const retryAfterMs = Math.min(longestRetryMs, firstRetryMs * 2 ** row.attempts);
-      if (notifier === undefined) {
-        await parts.ledger.notificationFailed(row.key, "the channel is not configured any more", longestRetryMs);
-        return;
-      }
-      try {
-        await notifier.tell(row.notification, row.key, signal);
-      } catch (thrown) {
-        await parts.ledger.notificationFailed(
-          row.key,
-          failureOf(thrown, `notify.${row.channel}`).message,
-          retryAfterMs,
-        );
-        return;
-      }
-      await parts.ledger.notificationDelivered(row.key);
-    }),
-  );
+  await deliverAll(parts, await parts.ledger.dueNotifications(atOnce, deploymentId), signal);
+}
+
+/** What deployments left behind that ended while a channel was down. */
+export async function deliverLeft(parts: Sending & Pick<Parts, "settings">, signal: AbortSignal): Promise<void> {
+  const { environment } = parts.settings;
+  for (;;) {
+    const left = await parts.ledger.claimLeftNotifications(environment, atOnce, longestRetryMs);
+    if (left.length === 0) return;
+    await deliverAll(parts, left, signal);
+  }
+}
+
+const deliverAll = (parts: Sending, rows: readonly OutboxRow[], signal: AbortSignal) =>
+  Promise.all(rows.map((row) => deliverOne(parts, row, signal)));
+
+async function deliverOne({ ledger, notifiers }: Sending, row: OutboxRow, signal: AbortSignal): Promise<void> {
+  const notifier = notifiers.find(({ name }) => name === row.channel);
+  const retryAfterMs = Math.min(longestRetryMs, firstRetryMs * 2 ** row.attempts);
+  if (notifier === undefined) {
+    await ledger.notificationFailed(row.key, "the channel is not configured any more", longestRetryMs);
+    return;
+  }
+  try {
+    await notifier.tell(row.notification, row.key, signal);
+  } catch (thrown) {
+    await ledger.notificationFailed(row.key, failureOf(thrown, `notify.${row.channel}`).message, retryAfterMs);
+    return;
+  }
+  await ledger.notificationDelivered(row.key);
 }

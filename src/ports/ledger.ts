@@ -271,6 +271,11 @@ export interface Ledger {
     rows: readonly { readonly key: string; readonly channel: string; readonly notification: Notification }[],
   ): Promise<void>;
   dueNotifications(limit: number, deploymentId?: string): Promise<readonly OutboxRow[]>;
+  /**
+   * Due ones that nobody's deployment attends to any more: of an environment's ended deployments, or sent by hand. Whoever asks has them
+   * to himself for so long.
+   */
+  claimLeftNotifications(environment: string, limit: number, forMs: number): Promise<readonly OutboxRow[]>;
   notificationDelivered(key: string): Promise<void>;
   notificationFailed(key: string, error: string, retryAfterMs: number): Promise<void>;
   undelivered(deploymentId: string): Promise<readonly OutboxRow[]>;

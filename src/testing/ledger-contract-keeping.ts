@@ -70,6 +70,22 @@ export function outboxContract(atDesk: AtDesk): void {
     await ledger.notificationDelivered(`${id}:slack`);
     expect(await ledger.undelivered(id)).toEqual([]);
   });
+
+  atDesk("N1 what ended deployments left undelivered goes to one who asks for it, not to two", async (desk) => {
+    const { ledger, pass, environment } = desk;
+    const { id, attempt } = await desk.begun();
+    const told = { ...notification(id), environment };
+    await ledger.enqueueNotifications([{ key: `${id}:slack`, channel: "slack", notification: told }]);
+    const claimed = async () => (await ledger.claimLeftNotifications(environment, 10, 200)).map(({ key }) => key);
+
+    expect(await claimed(), "its own process still attends to it").toEqual([]);
+    await ledger.finish(id, "succeeded", attempt);
+
+    expect(await ledger.claimLeftNotifications("elsewhere", 10, 200)).toEqual([]);
+    expect([...(await claimed()), ...(await claimed())]).toEqual([`${id}:slack`]);
+    await pass(300);
+    expect(await claimed()).toEqual([`${id}:slack`]);
+  });
 }
 
 const notification = (deploymentId: string): Notification => ({

@@ -1,9 +1,10 @@
 /** What people are told, and what is kept: notifications, records, the story, and no secrets anywhere. */
 import { describe, expect, test } from "vitest";
 import { fail } from "../../src/domain/verdict.ts";
+import { deliverLeft } from "../../src/pipeline/outbox.ts";
 import { inServingWorld, inWorld } from "./in-world.ts";
 import type { World } from "./world.ts";
-import { minute, second, sentinel } from "./world-settings.ts";
+import { minute, scenarioSettings, second, sentinel } from "./world-settings.ts";
 
 describe("N3 a channel that is down", () => {
   test("delays nothing, and is told everything once it is back", async () => {
@@ -29,6 +30,21 @@ describe("N3 a channel that is down", () => {
       "started",
       "succeeded",
     ]);
+    expect(await world.ledger.undelivered(id)).toEqual([]);
+  });
+
+  test("beyond the deployment's end: whoever ends one next in the environment tells what it could not", async () => {
+    const world = await inServingWorld();
+    const before = world.told().length;
+    world.faults.channelDown = true;
+    const { id } = await world.deploy("v1.1.0");
+    world.faults.channelDown = false;
+    await world.clock.sleep(6 * minute);
+    const next = { ledger: world.ledger, notifiers: world.notifiers, settings: scenarioSettings("production") };
+
+    await deliverLeft(next, new AbortController().signal);
+
+    expect(world.told().slice(before)).toContain("succeeded");
     expect(await world.ledger.undelivered(id)).toEqual([]);
   });
 

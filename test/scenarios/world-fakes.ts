@@ -96,6 +96,7 @@ export function openFakes(options: FakesOptions, clock: Clock) {
     ledger: rawLedger,
     source,
     builds: builds as readonly string[],
+    notifiers: shared.notifiers,
     database,
     backups,
     checkpoints,

@@ -11,6 +11,7 @@ import { cancelEvent, steeringEvent, supersedeEvent, voteEvent, voteKey } from "
 import { memoryAudit } from "./memory-audit.ts";
 import { memoryEvidence } from "./memory-evidence.ts";
 import { memoryLocks } from "./memory-locks.ts";
+import { memoryOutbox } from "./memory-outbox.ts";
 import { kept, type MemoryStore, memoryStore, type StoredServing, visible } from "./memory-store.ts";
 import { outcomeLatched, staleAttempt } from "./refusals.ts";
 
@@ -256,40 +257,5 @@ function memoryServing(store: MemoryStore): Part<"serving" | "servingHistory" | 
       if (place.serving) place.serving.removed = true;
       place.serving = undefined;
     },
-  };
-}
-
-function memoryOutbox(
-  store: MemoryStore,
-): Part<"enqueueNotifications" | "dueNotifications" | "notificationDelivered" | "notificationFailed" | "undelivered"> {
-  const waiting = () => [...store.outbox.values()].filter((row) => row.deliveredAtMs === null);
-  const shown = ({ nextAttemptAtMs: _, ...row }: ReturnType<typeof waiting>[number]) => row;
-  const waitingRow = (key: string) => waiting().find((row) => row.key === key);
-  return {
-    async enqueueNotifications(rows) {
-      for (const row of rows.filter(({ key }) => !store.outbox.has(key))) {
-        const fresh = { attempts: 0, lastError: null, deliveredAtMs: null, nextAttemptAtMs: 0 };
-        store.outbox.set(row.key, { ...kept(row), ...fresh, deploymentId: row.notification.deploymentId });
-      }
-    },
-    async dueNotifications(limit, deploymentId) {
-      const due = waiting().filter((row) => row.nextAttemptAtMs <= store.now());
-      const wanted = due.filter((row) => deploymentId === undefined || row.deploymentId === deploymentId);
-      return wanted.slice(0, limit).map(shown);
-    },
-    async notificationDelivered(key) {
-      const row = waitingRow(key);
-      if (row) Object.assign(row, { deliveredAtMs: store.now(), attempts: row.attempts + 1 });
-    },
-    async notificationFailed(key, error, retryAfterMs) {
-      const row = waitingRow(key);
-      if (!row) return;
-      const nextAttemptAtMs = store.now() + Math.round(retryAfterMs);
-      Object.assign(row, { attempts: row.attempts + 1, lastError: error, nextAttemptAtMs });
-    },
-    undelivered: async (deploymentId) =>
-      waiting()
-        .filter((row) => row.deploymentId === deploymentId)
-        .map(shown),
   };
 }

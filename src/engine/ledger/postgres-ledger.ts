@@ -34,7 +34,12 @@ export async function postgresLedger(options: { readonly url: string; readonly s
 
 type OutboxPart = Pick<
   Ledger,
-  "enqueueNotifications" | "dueNotifications" | "notificationDelivered" | "notificationFailed" | "undelivered"
+  | "enqueueNotifications"
+  | "dueNotifications"
+  | "claimLeftNotifications"
+  | "notificationDelivered"
+  | "notificationFailed"
+  | "undelivered"
 >;
 
 const outboxColumns = `key, deployment_id as "deploymentId", channel, notification, attempts, last_error as "lastError",
@@ -57,6 +62,17 @@ function postgresOutbox(db: LedgerDatabase): OutboxPart {
            and next_attempt_at_ms <= $schema.now_ms() and ($2::text is null or deployment_id = $2)
          order by ordinal limit $1`,
         [limit, deploymentId ?? null],
+      ),
+    claimLeftNotifications: (environment, limit, forMs) =>
+      db.rows<OutboxRow>(
+        `with left_over as (
+           select key as wanted from $schema.outbox waiting where delivered_at_ms is null
+             and next_attempt_at_ms <= $schema.now_ms() and notification->>'environment' = $1
+             and not exists (select from $schema.deployments where id = waiting.deployment_id and outcome is null)
+           order by ordinal limit $2 for no key update skip locked)
+         update $schema.outbox set next_attempt_at_ms = $schema.now_ms() + $3 from left_over where key = wanted
+         returning ${outboxColumns}`,
+        [environment, limit, Math.round(forMs)],
       ),
     async notificationDelivered(key) {
       await db.rows(
