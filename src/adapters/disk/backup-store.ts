@@ -7,10 +7,20 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { z } from "zod";
 import type { BackupManifest } from "../../domain/backup.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import type { BackupStore, StoredObject } from "../../ports/backup-store.ts";
+import {
+  canNameBackup,
+  cannotNameBackup,
+  manifestRefused,
+  manifestSuffix,
+  manifestText,
+  newestFirst,
+  readManifest,
+  unknownBackup,
+  untrustworthy,
+} from "../backup-manifest.ts";
 
 export interface DiskBackupStoreOptions {
   readonly folder: string;
@@ -40,29 +50,6 @@ interface Store {
   readonly folder: string;
   readonly name: string;
 }
-
-const manifestSuffix = ".manifest.json";
-/** No separators, no leading dot, and nothing that looks like the manifest of another key. */
-const keyShape = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
-
-// Unknown members are kept: a later version may write more than this one knows.
-const Manifest = z.looseObject({
-  id: z.string().min(1),
-  environment: z.string(),
-  database: z.string(),
-  deploymentId: z.string().nullable(),
-  takenAtMs: z.number(),
-  tookMs: z.number(),
-  format: z.string(),
-  key: z.string().regex(keyShape),
-  location: z.string(),
-  sizeBytes: z.int().min(0),
-  sha256: z.string(),
-  source: z.looseObject({ kind: z.string(), name: z.string(), serverVersion: z.string() }),
-  tables: z.array(z.looseObject({ name: z.string(), rows: z.int().min(0) })),
-  level: z.enum(["stored", "readable", "restored", "equal"]),
-  restoreCommands: z.array(z.string()),
-});
 
 async function put(
   store: Store,
@@ -97,38 +84,22 @@ async function* get(store: Store, key: string, signal: AbortSignal): AsyncGenera
       yield chunk;
     }
   } catch (error) {
-    throw codeOf(error) === "ENOENT" ? unknownBackup(store, location) : error;
+    throw codeOf(error) === "ENOENT" ? unknownBackup(store.name, location) : error;
   }
 }
 
 async function putManifest(store: Store, manifest: BackupManifest, signal: AbortSignal): Promise<void> {
   const location = pathOf(store, manifest.key);
   const fault = await objectFault(location, manifest.sizeBytes);
-  if (fault !== undefined) {
-    throw new SluiceError({
-      code: "BACKUP_FAILED",
-      remedy: "bug",
-      at: `backups.${store.name}`,
-      message: `The manifest of ${manifest.id} was not written: ${fault}.`,
-      hint: "Take the backup again with: sluice backup",
-    });
-  }
-  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  if (fault !== undefined) throw manifestRefused(store.name, manifest.id, fault);
+  const text = manifestText(manifest);
   await writeDurably(store, manifestPath(location), (file) => file.writeFile(text), signal);
 }
 
 async function listed(store: Store, signal: AbortSignal): Promise<readonly BackupManifest[]> {
   const entries = await manifestEntries(store, signal);
   const faults = entries.flatMap((entry) => (entry.kind === "faulty" ? [`${entry.path}: ${entry.fault}`] : []));
-  if (faults.length > 0) {
-    throw new SluiceError({
-      code: "BACKUP_UNVERIFIED",
-      remedy: "operator",
-      at: `backups.${store.name}`,
-      message: `${faults.length === 1 ? "A backup" : `${faults.length} backups`} in ${store.folder} cannot be trusted: ${faults.join("; ")}.`,
-      hint: "Look at each file; repair it, or move it and its manifest elsewhere. Then run: sluice backup list",
-    });
-  }
+  if (faults.length > 0) throw untrustworthy(store.name, store.folder, faults);
   return entries.flatMap((entry) => (entry.kind === "sound" ? [entry.manifest] : []));
 }
 
@@ -160,18 +131,19 @@ async function namesIn(store: Store): Promise<readonly string[]> {
 
 async function readEntry(store: Store, path: string): Promise<Entry> {
   const faulty = (fault: string): Entry => ({ kind: "faulty", path, fault });
-  let json: unknown;
+  let text: string;
   try {
-    json = JSON.parse(await readFile(path, "utf8"));
+    text = await readFile(path, "utf8");
   } catch (error) {
     return faulty(error instanceof Error ? error.message : String(error));
   }
-  const parsed = Manifest.safeParse(json);
-  if (!parsed.success) return faulty(z.prettifyError(parsed.error).replaceAll("\n", " "));
-  const location = join(store.folder, parsed.data.key);
-  if (manifestPath(location) !== path) return faulty(`it describes another key, ${parsed.data.key}`);
-  const fault = await objectFault(location, parsed.data.sizeBytes);
-  return fault === undefined ? { kind: "sound", path, manifest: parsed.data } : faulty(fault);
+  const read = readManifest(text);
+  if (read.kind === "faulty") return faulty(read.fault);
+  const { manifest } = read;
+  const location = join(store.folder, manifest.key);
+  if (manifestPath(location) !== path) return faulty(`it describes another key, ${manifest.key}`);
+  const fault = await objectFault(location, manifest.sizeBytes);
+  return fault === undefined ? { kind: "sound", path, manifest } : faulty(fault);
 }
 
 /** Removing what is not there is no error: a step that removes may run twice. */
@@ -256,24 +228,8 @@ const isThere = (path: string): Promise<boolean> =>
 const manifestPath = (location: string): string => `${location}${manifestSuffix}`;
 
 function pathOf(store: Store, key: string): string {
-  if (keyShape.test(key) && !key.endsWith(manifestSuffix)) return join(store.folder, key);
-  throw new SluiceError({
-    code: "USAGE",
-    remedy: "operator",
-    at: `backups.${store.name}`,
-    message: `"${key}" cannot name a backup: letters, digits, dot, underscore and hyphen are allowed, at most 200, no dot first, no "${manifestSuffix}" last.`,
-    hint: "Use a name shown by: sluice backup list",
-  });
-}
-
-function unknownBackup(store: Store, location: string): SluiceError {
-  return new SluiceError({
-    code: "BACKUP_UNKNOWN",
-    remedy: "operator",
-    at: `backups.${store.name}`,
-    message: `There is no backup at ${location}.`,
-    hint: "See which ones exist with: sluice backup list",
-  });
+  if (canNameBackup(key)) return join(store.folder, key);
+  throw cannotNameBackup(store.name, key);
 }
 
 function diskFull(store: Store, path: string): SluiceError {
@@ -287,6 +243,3 @@ function diskFull(store: Store, path: string): SluiceError {
 }
 
 const codeOf = (error: unknown): string => String((error as NodeJS.ErrnoException | undefined)?.code ?? "");
-
-const newestFirst = (a: BackupManifest, b: BackupManifest): number =>
-  b.takenAtMs - a.takenAtMs || (a.id < b.id ? 1 : -1);
