@@ -17,6 +17,8 @@ export interface KillRow extends Found {
   readonly point: string;
   /** SIGKILL to the moment another process is in charge, by a standby or `sluice resume` typed at once; undefined: it had ended. */
   readonly resumedMs: number | undefined;
+  /** False: this run did not come by the point, so nothing was killed. */
+  readonly reached: boolean;
 }
 
 /** Kills at the n-th fsync or fdatasync of one thread; UV_THREADPOOL_SIZE=1 leaves the worker one thread for its files. */
@@ -96,7 +98,7 @@ export async function killAt(
     const { killed, exitCode, stderr } = await run.worker.ended;
     const killedAtMs = performance.now();
     const torn = tornFiles(place, ground, run.id).map((path) => `torn by the kill: ${path}`);
-    const missed = killed ? [] : [`the worker was not killed but ended with ${exitCode}: ${stderr}`];
+    const missed = killed ? [] : [`not reached: the worker was not killed but ended with ${exitCode}: ${stderr}`];
     const { resumedMs, faults } = await resumed(place, scenario, run.id, killedAtMs);
     await run.end();
     const found = await evidenceOf(place, ground, scenario, run.id, run.was);
@@ -106,6 +108,7 @@ export async function killAt(
       point,
       ...found,
       resumedMs,
+      reached: killed,
       faults: [...missed, ...torn, ...faults, ...found.faults, ...news],
     };
   });
