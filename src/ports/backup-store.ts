@@ -8,6 +8,13 @@ export interface StoredObject {
   readonly sha256: string;
 }
 
+/** The beginning of a backup whose process was killed. It is no backup, and nothing lists it as one. */
+export interface LeftOver {
+  readonly location: string;
+  readonly sinceMs: number;
+  remove(signal: AbortSignal): Promise<void>;
+}
+
 export interface BackupStore {
   readonly kind: string;
   readonly name: string;
@@ -20,6 +27,8 @@ export interface BackupStore {
   list(signal: AbortSignal): Promise<readonly BackupManifest[]>;
   /** The manifest first, then the object: a crash between the two leaves rubbish, never a backup that lies. */
   remove(id: string, signal: AbortSignal): Promise<void>;
-  /** Free bytes, where that can be known. */
+  /** Free bytes, where that can be known. Throws where the store cannot be used. */
   freeBytes(signal: AbortSignal): Promise<number | undefined>;
+  /** Begun before `beforeMs`. A store that can keep nothing of a dead process has none of it. */
+  readonly leftOvers?: (beforeMs: number, signal: AbortSignal) => Promise<readonly LeftOver[]>;
 }
