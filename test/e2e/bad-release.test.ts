@@ -69,6 +69,8 @@ describe("X1 a release that fails under traffic", () => {
     }
     const record = JSON.parse(readFileSync(join(folder, "deployment-record.json"), "utf8"));
     expect(record).toMatchObject({ deployment_id: last(ran).deployment, status: expect.stringMatching(/rolled/) });
+    const shown = await project.sluice("record", last(ran).deployment ?? "");
+    expect(shown.stdout).toMatch(/verdict +\S.*\n +caught after \d+ requests?, \d+ failed, .* after its first/);
   });
 
   test("R4 through all of it no request was lost", () => {

@@ -5,7 +5,7 @@ import { type Outcome, outcomes } from "../../domain/outcome.ts";
 import { stripControl } from "../../domain/redactor.ts";
 import { deploymentOf } from "../find.ts";
 import { paint } from "../output.ts";
-import { hanging, table, timestamp } from "../render/text.ts";
+import { hanging, plural, table, timestamp } from "../render/text.ts";
 import { briefOutcome, glyph, outcomeWords } from "../render/words.ts";
 import type { Session } from "../session.ts";
 import { usage, wholeNumber } from "../usage.ts";
@@ -66,6 +66,12 @@ interface Recorded {
   readonly started_at: string;
   readonly durations_ms: Readonly<Record<string, number>>;
   readonly failure: Failure | null;
+  readonly verdict?: {
+    readonly caught: { readonly requests: number; readonly failed: number; readonly after_ms: number | null } | null;
+  } & (
+    | { readonly compared: false; readonly why: string }
+    | { readonly compared: true; readonly kind: keyof typeof verdictWords; readonly reason: string }
+  );
   readonly undone: readonly string[];
   readonly remains: readonly string[];
   readonly approvals: readonly { readonly by: string; readonly decision: string; readonly proof: string }[];
@@ -92,6 +98,24 @@ export async function recordCommand(session: Session, words: string): Promise<nu
   return 0;
 }
 
+const verdictWords = {
+  rollback: "worse than the stable version",
+  hold: "held",
+  good: "as good as the stable version",
+  undecided: "nothing against it",
+} as const;
+
+/** Records of earlier versions have none. */
+function verdictTexts(verdict: Recorded["verdict"]): readonly string[] {
+  if (verdict === undefined) return [];
+  const { caught } = verdict;
+  const after = caught?.after_ms == null ? "" : `, ${humanDuration(caught.after_ms)} after its first`;
+  return [
+    verdict.compared ? `${verdictWords[verdict.kind]}: ${verdict.reason}` : `nothing was compared: ${verdict.why}`,
+    ...(caught ? [`caught after ${plural(caught.requests, "request")}, ${caught.failed} failed${after}`] : []),
+  ];
+}
+
 function recordText(what: string, record: Recorded, columns: number): string {
   const label = (text: string) => paint.dim(text.padEnd(12));
   const many = (name: string, texts: readonly string[]) =>
@@ -106,6 +130,7 @@ function recordText(what: string, record: Recorded, columns: number): string {
     ...many("took", [`${humanDuration(total)}${times.length > 0 ? `: ${times.join(", ")}` : ""}`]),
     ...many("why", record.failure ? [`${record.failure.message} (${record.failure.code})`] : []),
     ...many("do", record.failure ? [record.failure.hint] : []),
+    ...many("verdict", verdictTexts(record.verdict)),
     ...many("undone", record.undone),
     ...many("stays", record.remains),
     ...many(

@@ -27,9 +27,11 @@ function seen(plan: MetricPlan, counts: MetricCounts): string {
   }
 }
 
+const threeDigits = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+
 /** `logE` and `threshold` are natural logarithms; they are shown as powers of ten where they are too long to read. */
 const times = (logE: number): string =>
-  logE < 14 ? Math.exp(logE).toPrecision(3) : `10^${Math.floor(logE / Math.LN10)}`;
+  logE < 14 ? threeDigits.format(Math.exp(logE)) : `10^${Math.floor(logE / Math.LN10)}`;
 
 export const reasonOfEvidence = (
   plan: MetricPlan,

@@ -8,7 +8,7 @@ import type { ErrorCode } from "../../domain/error-codes.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import { bakedPercent, failureAction, type StepEnd, splitBetween, stepsFor } from "../../domain/rollout.ts";
 import type { Serving } from "../../domain/serving.ts";
-import type { RolloutSettings, RolloutStep } from "../../domain/settings.ts";
+import type { ComponentSettings, RolloutSettings, RolloutStep } from "../../domain/settings.ts";
 import type { TrafficWindow } from "../../domain/traffic-window.ts";
 import type { Instance } from "../../ports/target.ts";
 import type { Stage, StageContext } from "../stage.ts";
@@ -32,6 +32,7 @@ export const rolloutStep: Stage<RolloutIntent, RolloutIntent, StepPassed> = {
   plan: ({ settings, release, serving }) => [
     ...planLines(settings.rollout, release.version, serving),
     ...(serving ? verdictLines(settings.rollout, serving.version) : []),
+    ...(serving ? settings.components.flatMap(routingLines) : []),
   ],
   expectedMs: ({ settings: { rollout }, serving }) =>
     rollout.strategy === "adaptive" && serving !== undefined
@@ -120,6 +121,17 @@ function planLines(rollout: RolloutSettings, version: string, serving: Serving |
     const after = step.promote === "by-hand" ? ", then held until somebody promotes it" : "";
     return `${step.percent} % of the traffic to ${version}, watched for ${humanDuration(step.bakeMs)}${control}${after}`;
   });
+}
+
+/** Who gets a version for another reason than the weights. */
+function routingLines({ name, route }: ComponentSettings): readonly string[] {
+  const { sticky, testers } = route ?? {};
+  const by = sticky?.kind === "cookie" ? "the router's cookie" : `the header ${sticky?.name}`;
+  const who = testers?.token ? "who knows its token" : "anybody";
+  return [
+    ...(sticky ? [`${name}: a user keeps its version, by ${by}, while the weights stay`] : []),
+    ...(testers ? [`${name}: ${who} may choose the version by the header ${testers.header}`] : []),
+  ];
 }
 
 function verdictLines({ verdict, steps, strategy }: RolloutSettings, stable: string): readonly string[] {
