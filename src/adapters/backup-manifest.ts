@@ -25,7 +25,9 @@ const Manifest = z.looseObject({
   sizeBytes: z.int().min(0),
   sha256: z.string(),
   source: z.looseObject({ kind: z.string(), name: z.string(), serverVersion: z.string() }),
-  tables: z.array(z.looseObject({ name: z.string(), rows: z.int().min(0) })),
+  tables: z.array(
+    z.looseObject({ name: z.string(), rows: z.int().min(0), hash: z.string().nullable().exactOptional() }),
+  ),
   level: z.enum(["stored", "readable", "restored", "equal"]),
   restoreCommands: z.array(z.string()),
 });

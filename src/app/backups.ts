@@ -1,7 +1,7 @@
 /** What people do with stored backups: find one, see which may go (B5), restore one into a new database (B7). */
 import { createHash } from "node:crypto";
 import { diskBackupStore } from "../adapters/disk/backup-store.ts";
-import type { BackupManifest } from "../domain/backup.ts";
+import type { BackupManifest, TableFacts } from "../domain/backup.ts";
 import { SluiceError } from "../domain/errors.ts";
 import { planRetention, type RetentionPlan } from "../domain/retention.ts";
 import type { EnvironmentSettings } from "../domain/settings.ts";
@@ -70,7 +70,7 @@ export async function retentionOf(parts: Parts, manifests: readonly BackupManife
 
 export interface Restored {
   readonly facts: DatabaseFacts;
-  /** Tables whose row counts differ from the manifest's. */
+  /** Tables whose rows are not the manifest's; the same number where only their hash differs. */
   readonly differing: readonly { readonly table: string; readonly expected: number; readonly found: number | null }[];
 }
 
@@ -111,14 +111,17 @@ export async function verifyStored(
   });
 }
 
+/** A hash counts where both sides have one. */
 export function differencesOf(
   manifest: Pick<BackupManifest, "tables">,
   facts: Pick<DatabaseFacts, "tables">,
 ): Restored["differing"] {
-  const found = new Map(facts.tables.map(({ name, rows }) => [name, rows]));
+  const found = new Map(facts.tables.map((table) => [table.name, table]));
+  const alike = (one: TableFacts, other: TableFacts | undefined): boolean =>
+    one.rows === other?.rows && (one.hash == null || other.hash == null || one.hash === other.hash);
   return manifest.tables
-    .filter(({ name, rows }) => found.get(name) !== rows)
-    .map(({ name, rows }) => ({ table: name, expected: rows, found: found.get(name) ?? null }));
+    .filter((table) => !alike(table, found.get(table.name)))
+    .map(({ name, rows }) => ({ table: name, expected: rows, found: found.get(name)?.rows ?? null }));
 }
 
 const noDatabase = ({ id, database }: BackupManifest, environment: string): SluiceError =>

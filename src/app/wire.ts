@@ -120,6 +120,7 @@ function lazily(name: string, make: () => Database): Database {
     name,
     facts: async (signal) => database().facts(signal),
     dump: async (signal) => database().dump(signal),
+    tools: async (signal) => database().tools(signal),
     readBack: async (...args) => database().readBack(...args),
     restore: async (...args) => database().restore(...args),
     rehearse: async (...args) => database().rehearse(...args),

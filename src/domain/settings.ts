@@ -3,6 +3,7 @@
  * name. `config/resolve.ts` makes it from sluice.yaml; plain JSON, so that a deployment journals the settings it began with.
  */
 
+import type { ProofSettings } from "./backup.ts";
 import type { CheckAction, CheckName, Strictness } from "./checks.ts";
 import type { MetricSourceSettings } from "./metric-settings.ts";
 import type { RouteSettings } from "./routing.ts";
@@ -214,6 +215,8 @@ export interface EnvironmentSettings {
   readonly components: readonly ComponentSettings[];
   readonly target: { readonly kind: "process"; readonly root: string };
   readonly router: { readonly kind: "builtin"; readonly state: string };
+  /** How far a backup is proven, and what that may cost. Absent in settings journalled before there was a choice. */
+  readonly proof?: ProofSettings;
   readonly databases: readonly DatabaseSettings[];
   readonly migrations: readonly MigrationSettings[];
   readonly secrets: readonly SecretSettings[];

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { SluiceError } from "../domain/errors.ts";
 import type { Database, DatabaseFacts } from "../ports/database.ts";
+import { memoryDataLock } from "./memory-data-lock.ts";
 
 export type MemoryTables = Map<string, number>;
 
@@ -35,13 +36,14 @@ export function memoryDatabase(options: MemoryDatabaseOptions = {}): MemoryDatab
     kind: "memory",
     name,
     databases,
+    exclusively: memoryDataLock(name),
     async facts(signal) {
       begin("facts", signal);
       return factsOf(databases, name);
     },
     async dump(signal) {
       begin("dump", signal);
-      const facts = factsOf(databases, name);
+      const facts = withHashes(factsOf(databases, name));
       const bytes = encoded(facts);
       async function* chunks() {
         for (let at = 0; at < bytes.length; at += chunkBytes) {
@@ -50,12 +52,14 @@ export function memoryDatabase(options: MemoryDatabaseOptions = {}): MemoryDatab
         }
         signal.throwIfAborted();
       }
-      return { facts, format, extension: ".json", bytes: chunks() };
+      return { facts, snapshot: null, format, extension: ".json", bytes: chunks() };
     },
+    tools: async () => "memory 1.0",
     async readBack(dumpFormat, bytes, signal) {
       begin("readBack", signal);
-      const all = await collected(bytes, signal);
-      if (dumpFormat !== format || decoded(all) === undefined) throw unreadable(name, "BACKUP_UNVERIFIED");
+      const tables = decoded(await collected(bytes, signal));
+      if (dumpFormat !== format || tables === undefined) throw unreadable(name, "BACKUP_UNVERIFIED");
+      return { parts: new Map(tables.map(([table, rows]) => [table, String(rows)])), schema: [] };
     },
     async restore(_format, bytes, into, signal) {
       begin("restore", signal);
@@ -63,13 +67,14 @@ export function memoryDatabase(options: MemoryDatabaseOptions = {}): MemoryDatab
       const tables = decoded(await collected(bytes, signal));
       if (tables === undefined) throw unreadable(name, "RESTORE_FAILED");
       databases.set(into, new Map(tables));
-      return factsOf(databases, into);
+      return withHashes(factsOf(databases, into));
     },
-    async rehearse(_format, bytes, signal) {
+    async rehearse({ bytes }, signal) {
       begin("rehearse", signal);
       const tables = decoded(await collected(bytes, signal));
       if (tables === undefined) throw unreadable(name, "BACKUP_UNVERIFIED");
-      return factsOf(new Map([[name, new Map(tables)]]), name);
+      const facts = withHashes(factsOf(new Map([[name, new Map(tables)]]), name));
+      return { facts, checks: [{ check: "restored", outcome: "passed", detail: "in memory", tookMs: 0 }] };
     },
     restoreCommands: (_format, storedAt, into) => [`restore ${storedAt} ${into}`],
   };
@@ -80,6 +85,12 @@ function factsOf(databases: ReadonlyMap<string, MemoryTables>, name: string): Da
   const rows = tables.reduce((sum, table) => sum + table.rows, 0);
   return { kind: "memory", name, serverVersion: "1.0", sizeBytes: 1_024 + 100 * rows, tables };
 }
+
+/** All rows are alike, so their number tells them. */
+const withHashes = (facts: DatabaseFacts): DatabaseFacts => ({
+  ...facts,
+  tables: facts.tables.map((table) => ({ ...table, hash: String(table.rows) })),
+});
 
 /** The checksum, then the tables, then filler for every row, so that a larger database has a larger dump. */
 function encoded(facts: DatabaseFacts): Buffer {

@@ -52,13 +52,13 @@ describe("B8 a backup that fails", () => {
 });
 
 describe("B3 B8 the policy verified", () => {
-  test("restores every backup and counts its rows before anything changes", async () => {
+  test("restores every backup and compares it before anything changes", async () => {
     const world = inFresh({ settings: { backup: { policy: "verified" } } });
 
     const { outcome, record } = await world.deploy("v1.0.0");
 
     expect(outcome).toBe("succeeded");
-    expect(record.backups).toMatchObject([{ database: "main", level: "restored" }]);
+    expect(record.backups).toMatchObject([{ database: "main", level: "equal" }]);
   });
 
   test("a backup that cannot be restored stops the deployment", async () => {

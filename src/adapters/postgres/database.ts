@@ -2,9 +2,11 @@
 import type { Secret } from "../../domain/secret.ts";
 import type { Database } from "../../ports/database.ts";
 import { readConnection } from "./connection.ts";
-import { dumpDatabase } from "./dump.ts";
+import { holdDataLock } from "./data-lock.ts";
+import { dumpDatabase, toolWords } from "./dump.ts";
 import { factsOf } from "./facts.ts";
-import { readBackDump, rehearseRestore, restoreCommandsOf, restoreDump } from "./restore.ts";
+import { readBackDump, restoreCommandsOf, restoreDump } from "./restore.ts";
+import { rehearseRestore } from "./scratch.ts";
 
 export interface PostgresDatabaseOptions {
   readonly name: string;
@@ -23,11 +25,13 @@ export function postgresDatabase(options: PostgresDatabaseOptions): Database {
   return {
     kind: "postgres",
     name: options.name,
+    exclusively: (claim, signal, body) => holdDataLock(connection, claim, signal, body),
     facts: (signal) => factsOf(connection, connection.database, dumping, signal),
+    tools: (signal) => toolWords(connection, dumping, signal),
     dump: (signal) => dumpDatabase(connection, dumping, signal),
     readBack: (format, bytes, signal) => readBackDump(connection, options.binFolder, format, bytes, signal),
     restore: (format, bytes, into, signal) => restoreDump(connection, dumping, format, bytes, into, signal),
-    rehearse: (format, bytes, signal) => rehearseRestore(connection, dumping, format, bytes, signal),
+    rehearse: (request, signal) => rehearseRestore(connection, dumping, request, signal),
     restoreCommands: (_format, storedAt, into) => restoreCommandsOf(connection, storedAt, into),
   };
 }

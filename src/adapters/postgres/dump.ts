@@ -3,14 +3,12 @@
  * one. The bytes end only after pg_dump exited 0. The recipe everybody copies (`pg_dump | gzip > file`) reports success for
  * a killed pg_dump, and its half file restores without an error (data-safety.md, 1).
  */
-import { execa } from "execa";
 import { SluiceError } from "../../domain/errors.ts";
-import { Secret } from "../../domain/secret.ts";
 import type { Dump } from "../../ports/database.ts";
-import { redactor } from "../redact.ts";
-import { type CommandEnvironment, tailOf } from "../run-command.ts";
 import { type Connection, openSession, placeOf, type Session, wordsOf } from "./connection.ts";
 import { beginSnapshot, readFacts, type SnapshotOptions } from "./facts.ts";
+import { readRoles, readSnapshotFacts } from "./snapshot-facts.ts";
+import { outputOf } from "./tool-output.ts";
 import { toolsFor } from "./tools.ts";
 
 export const dumpFormat = "pg_dump -Fc";
@@ -29,25 +27,54 @@ const archiveArguments = ["--format=custom", "--compress=1", "--no-password"] as
 export async function dumpDatabase(connection: Connection, options: DumpOptions, signal: AbortSignal): Promise<Dump> {
   const session = await openSession(connection, connection.database, signal);
   try {
-    const [version] = await session.query<{ number: number }>(
-      "SELECT current_setting('server_version_num')::int AS number",
-    );
-    const tools = await toolsFor(Math.floor((version?.number ?? 0) / 10_000), options.binFolder, signal);
+    const tools = await toolsFor(await serverMajor(session), options.binFolder, signal);
     await beginSnapshot(session, options);
     const [snapshot] = await session.query<{ id: string }>("SELECT pg_export_snapshot() AS id");
-    const facts = await readFacts(session);
+    const known = await readSnapshotFacts(session);
+    const facts = await readFacts(session, "hash");
+    const roles = await readRoles(connection, tools, signal);
     const argv = [
       tools.pgDump,
       ...archiveArguments,
       `--lock-wait-timeout=${options.lockWaitMs}`,
       `--snapshot=${snapshot?.id ?? ""}`,
     ];
-    return { facts, format: dumpFormat, extension: ".dump", bytes: readDump(connection, argv, session, signal) };
+    return {
+      facts,
+      snapshot: {
+        ...known,
+        clientVersion: `pg_dump ${tools.major}`,
+        roles: roles.statements,
+        missing: [...known.missing, ...roles.missing],
+      },
+      format: dumpFormat,
+      extension: ".dump",
+      bytes: readDump(connection, argv, session, signal),
+    };
   } catch (error) {
     await session.end();
     signal.throwIfAborted();
     if (error instanceof SluiceError) throw error;
     throw dumpFailed(connection, wordsOf(error), "");
+  }
+}
+
+export async function serverMajor(session: Session): Promise<number> {
+  const [version] = await session.query<{ number: number }>(
+    "SELECT current_setting('server_version_num')::int AS number",
+  );
+  return Math.floor((version?.number ?? 0) / 10_000);
+}
+
+/** B1: before anybody approves, whether pg_dump is there and not older than its server. */
+export async function toolWords(connection: Connection, options: DumpOptions, signal: AbortSignal): Promise<string> {
+  const session = await openSession(connection, connection.database, signal);
+  try {
+    const major = await serverMajor(session);
+    const tools = await toolsFor(major, options.binFolder, signal);
+    return `pg_dump ${tools.major} for PostgreSQL ${major}`;
+  } finally {
+    await session.end();
   }
 }
 
@@ -57,48 +84,18 @@ async function* readDump(
   exporter: Session,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const environment = connection.environmentOf(connection.database);
-  const child = execa(argv[0] ?? "", argv.slice(1), {
-    env: revealed(environment),
-    extendEnv: false,
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    buffer: false,
-    reject: false,
-    cancelSignal: signal,
-  });
-  let words = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    words = (words + text).slice(-16_384);
-  });
+  const env = connection.environmentOf(connection.database);
+  const fault = (how: string, evidence: string) => dumpFailed(connection, `pg_dump ended with ${how}`, evidence);
   try {
-    for await (const chunk of child.stdout) {
+    for await (const chunk of outputOf({ argv, env, signal, fault })) {
       // pg_dump has adopted the snapshot before its first byte; the transaction that exported it is in the way of others.
       await exporter.end();
       yield chunk;
     }
-    const result = await child;
-    signal.throwIfAborted();
-    if (result.exitCode === 0) return;
-    const how = result.signal === undefined ? `exit code ${result.exitCode}` : `signal ${result.signal}`;
-    const secrets = Object.values(environment).filter((value) => value instanceof Secret);
-    throw dumpFailed(connection, `pg_dump ended with ${how}`, tailOf(redactor(secrets)(words)));
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
   } finally {
-    // Also when the reader stops early: without this pg_dump would hold its locks until its pipe breaks.
-    child.kill();
-    await child;
     await exporter.end();
   }
 }
-
-const revealed = (environment: CommandEnvironment): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(environment).map(([name, value]) => [name, value instanceof Secret ? value.reveal() : value]),
-  );
 
 function dumpFailed(connection: Connection, reason: string, evidence: string): SluiceError {
   return new SluiceError({

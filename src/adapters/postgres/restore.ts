@@ -3,40 +3,56 @@
  * file (real-parts.md, trap 1), so reading means decoding every block. A restore never touches a database that is there:
  * the copied recipe "restores" into the live one, with 59 errors, nothing repaired and a table doubled.
  */
-import { randomBytes } from "node:crypto";
-import { devNull } from "node:os";
 import { Readable } from "node:stream";
 import { SluiceError } from "../../domain/errors.ts";
-import type { DatabaseFacts } from "../../ports/database.ts";
+import type { DatabaseFacts, Reading } from "../../ports/database.ts";
 import { type CommandResult, runCommand } from "../run-command.ts";
 import { type Connection, openSession, placeOf, wordsOf } from "./connection.ts";
-import { type DumpOptions, dumpFormat } from "./dump.ts";
+import { type DumpOptions, dumpFormat, serverMajor } from "./dump.ts";
 import { factsOf } from "./facts.ts";
-import { newestTools, toolsFor } from "./tools.ts";
+import { readingOf } from "./rendering.ts";
+import { outputOf, watched } from "./tool-output.ts";
+import { newestTools, type Tools, toolsFor } from "./tools.ts";
 
 /** What needs no quoting anywhere, in SQL, in a connection string or in a shell; PostgreSQL cuts names at 63 bytes. */
 const plainName = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
 
+/** Every block is decoded and rendered as SQL, which is what a restored database is compared with. */
 export async function readBackDump(
   connection: Connection,
   binFolder: string | undefined,
   format: string,
   bytes: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Reading> {
   requireFormat(connection, format);
-  const tools = await newestTools(binFolder, signal);
-  const argv = [tools.pgRestore, "--format=custom", `--file=${devNull}`];
-  const result = await feed(connection, argv, bytes, signal);
-  if (result.exitCode === 0) return;
-  throw new SluiceError({
-    code: "BACKUP_UNVERIFIED",
-    remedy: "operator",
-    at: `databases.${connection.name}`,
-    message: `The dump of ${connection.database} (${connection.name}) cannot be read to its end: pg_restore ended with exit code ${result.exitCode}.`,
-    hint: "Do not rely on this backup. Take a new one with: sluice backup",
-    evidence: result.stderrTail,
+  const tools = await toolsToRead(connection, binFolder, signal);
+  const fault = (how: string, evidence: string) =>
+    new SluiceError({
+      code: "BACKUP_UNVERIFIED",
+      remedy: "operator",
+      at: `databases.${connection.name}`,
+      message: `The dump of ${connection.database} (${connection.name}) cannot be read to its end: pg_restore ended with ${how}.`,
+      hint: "Do not rely on this backup. Take a new one with: sluice backup",
+      evidence,
+    });
+  const argv = [tools.pgRestore, "--format=custom", "--no-subscriptions", "--file=-"];
+  const env = connection.environmentOf(connection.database);
+  return readingOf(outputOf({ argv, env, signal, input: bytes, fault }));
+}
+
+/** The tools that would dump this server, so that both renderings come from the same hand; without a server, the newest. */
+async function toolsToRead(connection: Connection, binFolder: string | undefined, signal: AbortSignal): Promise<Tools> {
+  const session = await openSession(connection, connection.database, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    return error instanceof SluiceError ? undefined : Promise.reject(error);
   });
+  if (session === undefined) return newestTools(binFolder, signal);
+  try {
+    return await toolsFor(await serverMajor(session), binFolder, signal);
+  } finally {
+    await session.end();
+  }
 }
 
 /** Errors: RESTORE_FAILED, after which nothing of it is left; DATABASE_UNREACHABLE; the signal's reason. */
@@ -52,41 +68,21 @@ export async function restoreDump(
   if (!plainName.test(into))
     throw restoreFailed(connection, into, "the name has other characters than A-Z a-z 0-9 _ -, or more than 63");
   signal.throwIfAborted();
-  const serverMajor = await createEmpty(connection, into);
+  const major = await createEmpty(connection, into);
   try {
-    const tools = await toolsFor(serverMajor, options.binFolder, signal);
+    const tools = await toolsFor(major, options.binFolder, signal);
     const argv = [tools.pgRestore, ...restoreArguments, `--dbname=${into}`];
     const result = await feed(connection, argv, bytes, signal);
     if (result.exitCode !== 0) {
       throw restoreFailed(connection, into, `pg_restore ended with exit code ${result.exitCode}`, result.stderrTail);
     }
-    return await factsOf(connection, into, options, signal);
+    return await factsOf(connection, into, options, signal, "hash");
   } catch (error) {
     throw await withoutHalfMade(connection, into, error);
   }
 }
 
-/** B3: into a scratch database of the same server, whose name nobody else uses, and which is dropped whatever happens. */
-export async function rehearseRestore(
-  connection: Connection,
-  options: DumpOptions,
-  format: string,
-  bytes: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): Promise<DatabaseFacts> {
-  const scratch = `sluice_rehearsal_${randomBytes(6).toString("hex")}`;
-  try {
-    const facts = await restoreDump(connection, options, format, bytes, scratch, signal);
-    await dropDatabase(connection, scratch);
-    return facts;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof SluiceError) || error.failure.code !== "RESTORE_FAILED") throw error;
-    throw new SluiceError({ ...error.failure, code: "BACKUP_UNVERIFIED", cause: error });
-  }
-}
-
-async function dropDatabase(connection: Connection, name: string): Promise<void> {
+export async function dropDatabase(connection: Connection, name: string): Promise<void> {
   const session = await openSession(connection, connection.database, AbortSignal.timeout(30_000));
   try {
     await session.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name]);
@@ -117,48 +113,22 @@ export function restoreCommandsOf(connection: Connection, storedAt: string, into
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 /** Feeds the bytes to a tool. What goes wrong at their source is the source's error, not the tool's. */
-async function feed(
+export async function feed(
   connection: Connection,
   argv: readonly string[],
   bytes: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<CommandResult> {
-  let broken: { readonly error: unknown } | undefined;
-  async function* watched(): AsyncGenerator<Uint8Array> {
-    try {
-      yield* untilAborted(bytes, signal);
-    } catch (error) {
-      broken = { error };
-      throw error;
-    }
-  }
-  const input = Readable.from(watched(), { objectMode: false });
+  const source = watched(bytes, signal);
+  const input = Readable.from(source.bytes(), { objectMode: false });
   const result = await runCommand({ argv, env: connection.environmentOf(connection.database), signal, input });
+  const broken = source.broken();
   if (broken) throw broken.error;
   return result;
 }
 
-/** A source that hangs must not hold up an abort: it is let go of, not waited for. */
-async function* untilAborted(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const source = bytes[Symbol.asyncIterator]();
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => undefined);
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    for (;;) {
-      const next = await Promise.race([source.next(), aborted.promise]);
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    source.return?.().catch(() => undefined);
-  }
-}
-
 /** Creates `into` like the database that is backed up; returns the server's major. */
-async function createEmpty(connection: Connection, into: string): Promise<number> {
+export async function createEmpty(connection: Connection, into: string): Promise<number> {
   // Not bound to the caller's signal: a CREATE cut off half-way goes on in the server, and nobody would drop its result.
   const session = await openSession(connection, connection.database, AbortSignal.timeout(creationMs));
   try {
@@ -212,7 +182,7 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
  * Drops what was half restored and returns the error to throw. Not bound to the caller's signal: an abort must not prevent
  * the cleaning.
  */
-async function withoutHalfMade(connection: Connection, into: string, error: unknown): Promise<unknown> {
+export async function withoutHalfMade(connection: Connection, into: string, error: unknown): Promise<unknown> {
   try {
     await dropDatabase(connection, into);
     return error;
@@ -222,7 +192,7 @@ async function withoutHalfMade(connection: Connection, into: string, error: unkn
   }
 }
 
-function requireFormat(connection: Connection, format: string): void {
+export function requireFormat(connection: Connection, format: string): void {
   if (format === dumpFormat) return;
   throw new SluiceError({
     code: "BACKUP_UNVERIFIED",
@@ -233,7 +203,7 @@ function requireFormat(connection: Connection, format: string): void {
   });
 }
 
-function restoreFailed(connection: Connection, into: string, reason: string, evidence = ""): SluiceError {
+export function restoreFailed(connection: Connection, into: string, reason: string, evidence = ""): SluiceError {
   return new SluiceError({
     code: "RESTORE_FAILED",
     remedy: "operator",

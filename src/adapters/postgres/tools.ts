@@ -10,6 +10,9 @@ import { runCommand } from "../run-command.ts";
 export interface Tools {
   readonly pgDump: string;
   readonly pgRestore: string;
+  /** Beside the others; not every package of client tools has them. */
+  readonly pgDumpAll: string;
+  readonly pgAmcheck: string;
   readonly major: number;
 }
 
@@ -68,12 +71,12 @@ function toolsMissing(message: string, major: number | undefined): SluiceError {
 }
 
 async function toolsIn(folder: string | undefined, signal: AbortSignal): Promise<Tools | undefined> {
-  const pgDump = folder === undefined ? "pg_dump" : join(folder, "pg_dump");
-  const pgRestore = folder === undefined ? "pg_restore" : join(folder, "pg_restore");
+  const inFolder = (tool: string) => (folder === undefined ? tool : join(folder, tool));
+  const [pgDump, pgRestore] = [inFolder("pg_dump"), inFolder("pg_restore")];
   const majors = await Promise.all([majorOf(pgDump, signal), majorOf(pgRestore, signal)]);
   const [dumpMajor, restoreMajor] = majors;
   if (dumpMajor === undefined || dumpMajor !== restoreMajor) return undefined;
-  return { pgDump, pgRestore, major: dumpMajor };
+  return { pgDump, pgRestore, pgDumpAll: inFolder("pg_dumpall"), pgAmcheck: inFolder("pg_amcheck"), major: dumpMajor };
 }
 
 async function majorOf(program: string, signal: AbortSignal): Promise<number | undefined> {

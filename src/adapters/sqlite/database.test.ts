@@ -138,7 +138,9 @@ describe("SQLite", () => {
     }
 
     expect(printed.at(-1)).toBe("ok");
-    expect((await open(into).facts(signal)).tables).toEqual(dump.facts.tables);
+    const restored = await open(into).dump(signal);
+    for await (const _ of restored.bytes);
+    expect(restored.facts.tables).toEqual(dump.facts.tables);
   });
 });
 

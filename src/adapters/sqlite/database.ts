@@ -11,7 +11,8 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import type { ErrorCode } from "../../domain/error-codes.ts";
 import { SluiceError } from "../../domain/errors.ts";
-import type { Database, DatabaseFacts, Dump } from "../../ports/database.ts";
+import type { Database, DatabaseFacts, Dump, Reading, Rehearsal, RehearsalRequest } from "../../ports/database.ts";
+import { holdDataLock } from "./data-lock.ts";
 import { type ReadResult, readSqlite } from "./reader.ts";
 
 export interface SqliteDatabaseOptions {
@@ -40,11 +41,13 @@ export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
   return {
     kind: "sqlite",
     name: options.name,
+    exclusively: (claim, signal, body) => holdDataLock(place, claim, signal, body),
     facts: (signal) => liveFacts(place, signal),
+    tools: async () => `SQLite ${process.versions.sqlite}, which comes with Node`,
     dump: (signal) => dump(place, signal),
     readBack: (format, bytes, signal) => readBack(place, format, bytes, signal),
     restore: (format, bytes, into, signal) => restore(place, format, bytes, resolve(into), signal),
-    rehearse: (format, bytes, signal) => rehearse(place, format, bytes, signal),
+    rehearse: (request, signal) => rehearse(place, request, signal),
     restoreCommands: (_format, storedAt, into) => restoreCommands(storedAt, into),
   };
 }
@@ -71,7 +74,8 @@ async function dump(place: Place, signal: AbortSignal): Promise<Dump> {
     );
     // A dump that is never read would leave its copy behind; the deployment's signal ends that too.
     signal.addEventListener("abort", () => void discard(), { once: true });
-    return { facts, format: dumpFormat, extension: ".sqlite.gz", bytes: packed(place, copy, discard, signal) };
+    const bytes = packed(place, copy, discard, signal);
+    return { facts, snapshot: null, format: dumpFormat, extension: ".sqlite.gz", bytes };
   } catch (error) {
     await discard();
     throw error;
@@ -105,13 +109,14 @@ async function readBack(
   format: string,
   bytes: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Reading> {
   requireFormat(place, format);
   const folder = await mkdtemp(join(place.temporaryFolder, "sluice-sqlite-"));
   try {
     const unreadable = (reason: string) =>
       failure(place, "BACKUP_UNVERIFIED", `The dump of ${place.file} cannot be read to its end`, reason);
-    await unpackAndCheck(bytes, join(folder, "read.sqlite"), unreadable, signal);
+    const { tables } = await unpackAndCheck(bytes, join(folder, "read.sqlite"), unreadable, signal);
+    return { parts: new Map(tables.map(({ name, hash }) => [name, hash ?? ""])), schema: [] };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -148,18 +153,17 @@ async function restore(
   }
 }
 
-/** B3: restored into a folder that is gone afterwards. */
-async function rehearse(
-  place: Place,
-  format: string,
-  bytes: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): Promise<DatabaseFacts> {
+/** B3: restored into a folder that is gone afterwards. The rows and the schema are compared by their hashes in the facts. */
+async function rehearse(place: Place, { format, bytes }: RehearsalRequest, signal: AbortSignal): Promise<Rehearsal> {
   requireFormat(place, format);
   const folder = await mkdtemp(join(place.temporaryFolder, "sluice-rehearsal-"));
   const failed = (reason: string) => failure(place, "BACKUP_UNVERIFIED", "The backup could not be restored", reason);
+  const startedAt = performance.now();
   try {
-    return await unpackAndCheck(bytes, join(folder, "restored.sqlite"), failed, signal);
+    const facts = await unpackAndCheck(bytes, join(folder, "restored.sqlite"), failed, signal);
+    const tookMs = Math.round(performance.now() - startedAt);
+    const detail = "into a scratch file; integrity_check, rows and schema hashed";
+    return { facts, checks: [{ check: "restored", outcome: "passed", detail, tookMs }] };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -4,8 +4,10 @@
  * damaged file that crashes SQLite takes only the child with it.
  *
  * Arguments: `facts <file>`, `copy <file> <to>` (a consistent copy, then its facts), `check <file>` (integrity, then facts).
- * Prints one JSON line per table, `{"table","rows"}`, and `{"serverVersion","sizeBytes"}` last. Exit code 0 means all of it.
+ * The last two hash the rows of every table, and the schema as the table `(schema)`.
+ * Prints one JSON line per table, `{"table","rows","hash"}`, and `{"serverVersion","sizeBytes"}` last. Exit code 0 means all of it.
  */
+import { createHash, type Hash } from "node:crypto";
 import { backup, DatabaseSync } from "node:sqlite";
 
 /** How long to wait for a writer, in milliseconds. */
@@ -19,14 +21,17 @@ const print = (line: object): void => void process.stdout.write(`${JSON.stringif
 
 const open = (path: string): DatabaseSync => new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs });
 
-function printFacts(path: string): void {
+function printFacts(path: string, withHashes: boolean): void {
   const database = open(path);
   try {
     database.exec("BEGIN");
     for (const name of tablesOf(database)) {
-      const count = database.prepare(`SELECT count(*) AS rows FROM "${name.replaceAll('"', '""')}"`).get();
-      print({ table: name, rows: Number(count?.rows) });
+      const quoted = `"${name.replaceAll('"', '""')}"`;
+      if (withHashes) print({ table: name, ...hashed(database, `SELECT * FROM ${quoted}`) });
+      else print({ table: name, rows: Number(database.prepare(`SELECT count(*) AS rows FROM ${quoted}`).get()?.rows) });
     }
+    if (withHashes)
+      print({ table: "(schema)", ...hashed(database, "SELECT type, name, tbl_name, sql FROM sqlite_schema") });
     const facts = database
       .prepare(
         "SELECT sqlite_version() AS version, (SELECT page_count FROM pragma_page_count) * page_size AS size FROM pragma_page_size",
@@ -36,6 +41,28 @@ function printFacts(path: string): void {
   } finally {
     database.close();
   }
+}
+
+/** The hashes of single rows added up: the order in which they lie does not matter, and a doubled row does. */
+function hashed(database: DatabaseSync, query: string): { readonly rows: number; readonly hash: string } {
+  const statement = database.prepare(query);
+  // A number cannot hold every integer of SQLite.
+  statement.setReadBigInts(true);
+  let [rows, sum] = [0, 0n];
+  for (const row of statement.iterate()) {
+    const hash = createHash("sha256");
+    for (const value of Object.values(row)) addValue(hash, value);
+    sum = BigInt.asUintN(128, sum + BigInt(`0x${hash.digest("hex").slice(0, 32)}`));
+    rows++;
+  }
+  return { rows, hash: sum.toString(16) };
+}
+
+/** Type and length first, so that no two rows are written alike. */
+function addValue(hash: Hash, value: unknown): void {
+  const bytes = value instanceof Uint8Array ? value : Buffer.from(String(value));
+  hash.update(`${value === null ? "null" : value instanceof Uint8Array ? "blob" : typeof value} ${bytes.length}:`);
+  hash.update(bytes);
 }
 
 /** Tables with rows of their own. A virtual table keeps its rows in shadow tables, and its module may not be loaded here. */
@@ -71,7 +98,7 @@ async function copy(from: string, path: string): Promise<void> {
 try {
   if (command === "copy") await copy(file, to);
   if (command === "check") checkIntegrity(file);
-  printFacts(command === "copy" ? to : file);
+  printFacts(command === "copy" ? to : file, command !== "facts");
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

@@ -1,6 +1,7 @@
 /** Starts the process that reads SQLite files and understands what it prints. */
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import type { TableFacts } from "../../domain/backup.ts";
 import type { DatabaseFacts } from "../../ports/database.ts";
 import { runCommand } from "../run-command.ts";
 
@@ -13,7 +14,7 @@ export type ReadResult =
   | { readonly kind: "failed"; readonly reason: string };
 
 const Line = z.union([
-  z.strictObject({ table: z.string(), rows: z.int() }),
+  z.strictObject({ table: z.string(), rows: z.int(), hash: z.string().optional() }),
   z.strictObject({ serverVersion: z.string(), sizeBytes: z.int() }),
 ]);
 
@@ -32,10 +33,10 @@ export async function readSqlite(request: ReadRequest, signal: AbortSignal): Pro
     },
   });
   if (result.exitCode !== 0) return { kind: "failed", reason: result.stderrTail || `exit code ${result.exitCode}` };
-  const tables: { name: string; rows: number }[] = [];
+  const tables: TableFacts[] = [];
   for (const line of lines.map((text) => Line.parse(JSON.parse(text)))) {
     if (!("table" in line)) return { kind: "read", facts: { ...line, tables } };
-    tables.push({ name: line.table, rows: line.rows });
+    tables.push({ name: line.table, rows: line.rows, ...(line.hash === undefined ? {} : { hash: line.hash }) });
   }
   return { kind: "failed", reason: "the reader ended without a result" };
 }

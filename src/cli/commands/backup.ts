@@ -1,7 +1,7 @@
 /** B1 B4–B7: taking, listing, showing, pruning and restoring backups. Nothing is removed or restored without being asked twice. */
 import { findBackup, listBackups, restoreBackup, retentionOf, verifyStored } from "../../app/backups.ts";
 import { backupAlone } from "../../app/layers.ts";
-import type { BackupManifest } from "../../domain/backup.ts";
+import { type BackupManifest, provenWords, rowsOf, tablesOf } from "../../domain/backup.ts";
 import { humanBytes, humanDuration } from "../../domain/duration.ts";
 import { exitCodes } from "../../domain/outcome.ts";
 import { confirm } from "../confirm.ts";
@@ -46,19 +46,25 @@ export async function backupCreateCommand(
   return 0;
 }
 
-const rowsOf = ({ tables }: BackupManifest): number => tables.reduce((sum, { rows }) => sum + rows, 0);
-
 const sizeText = (manifest: BackupManifest): string =>
-  `${plural(manifest.tables.length, "table")}, ${plural(rowsOf(manifest), "row")}, ${humanBytes(manifest.sizeBytes)} in ${humanDuration(manifest.tookMs)}`;
+  `${plural(tablesOf(manifest.tables).length, "table")}, ${plural(rowsOf(manifest.tables), "row")}, ${humanBytes(manifest.sizeBytes)} in ${humanDuration(manifest.tookMs)}`;
 
 const levels = {
   stored: "stored: its checksum was read back",
   readable: "readable: read back by checksum and decoded to its end",
   restored: "restored: it was restored into a scratch database",
-  equal: "equal: restored, and its rows were counted again",
+  equal: "equal: restored into a scratch database, and compared with what the snapshot held",
 } as const satisfies Record<BackupManifest["level"], string>;
 
-const provenText = ({ level }: BackupManifest): string => levels[level];
+const provenText = (manifest: BackupManifest): string =>
+  manifest.proof?.short ? provenWords(manifest) : levels[manifest.level];
+
+/** What was looked at, one line each; nothing for a manifest of before it was written down. */
+const proofLines = ({ proof }: BackupManifest): readonly string[] =>
+  (proof?.checks ?? []).map(
+    ({ check, outcome, detail, tookMs }) =>
+      `  ${glyph(outcome === "passed" ? "ok" : "warn")} ${check}: ${detail}${outcome === "passed" ? ` (${humanDuration(tookMs)})` : ", so it was not looked at"}`,
+  );
 
 /** Of one environment, or of all that are declared. */
 async function settingsFor(session: Session, environment?: string) {
@@ -77,7 +83,7 @@ export async function backupListCommand(session: Session, environment: string | 
     manifest.database,
     timestamp(manifest.takenAtMs),
     humanBytes(manifest.sizeBytes),
-    number(rowsOf(manifest)),
+    number(rowsOf(manifest.tables)),
     manifest.level,
   ]);
   output.result(
@@ -105,6 +111,7 @@ export async function backupShowCommand(session: Session, id: string): Promise<n
     `${label("taken")}${timestamp(manifest.takenAtMs)}${manifest.deploymentId ? ` by deployment ${manifest.deploymentId}` : " by hand"}`,
     ...hanging(label("holds"), sizeText(manifest), columns),
     ...hanging(label("proven"), provenText(manifest), columns),
+    ...proofLines(manifest),
     `${label("sha256")}${manifest.sha256}`,
     `${label("lies at")}${manifest.location}`,
     "",
@@ -177,10 +184,10 @@ export async function restoreCommand(session: Session, id: string, options: Rest
   const equal = differing.length === 0;
   const lines = differing.map(
     ({ table: name, expected, found }) =>
-      `  ${glyph("bad")} ${name}: ${found === null ? "missing" : `${number(found)} rows`}, backed up with ${number(expected)}`,
+      `  ${glyph("bad")} ${name}: ${found === null ? "missing" : found === expected ? "other rows" : `${number(found)} rows`}, backed up with ${number(expected)}`,
   );
   const summary = equal
-    ? `${glyph("ok")} restored into ${facts.name}: ${plural(facts.tables.length, "table")}, every row count as backed up`
+    ? `${glyph("ok")} restored into ${facts.name}: ${plural(tablesOf(facts.tables).length, "table")}, every row as backed up`
     : `${glyph("bad")} restored into ${facts.name}, but it is not what was backed up`;
   output.result({ backup: manifest.id, into: options.into, facts, differing, equal }, [...lines, summary].join("\n"));
   output.next(`sluice backup show ${manifest.id}`);

@@ -1,13 +1,21 @@
 /**
- * B1–B4 B8 B9: a full dump of every database, stored, read back by checksum and decoded to its end, before anything changes.
+ * B1–B4 B8 B9: a full dump of every database, stored and proven as far as the environment asks for, before anything changes.
  * The manifest is written last: without it the backup does not exist.
  */
-import type { BackupManifest } from "../../domain/backup.ts";
+import {
+  type BackupManifest,
+  type ProofSettings,
+  proofSettingsOf,
+  provenWords,
+  rowsOf,
+  tablesOf,
+} from "../../domain/backup.ts";
 import { humanBytes, humanDuration } from "../../domain/duration.ts";
-import { failureOf, SluiceError } from "../../domain/errors.ts";
+import { failureOf } from "../../domain/errors.ts";
 import type { BackupPolicy } from "../../domain/settings.ts";
-import type { StoredObject } from "../../ports/backup-store.ts";
-import type { Database, Dump } from "../../ports/database.ts";
+import type { Database } from "../../ports/database.ts";
+import { proveBackup } from "../backup-proof.ts";
+import { claimantOf, underDataLock } from "../data-lock.ts";
 import type { Parts } from "../parts.ts";
 import type { Stage } from "../stage.ts";
 
@@ -27,7 +35,7 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
       ? []
       : settings.databases.map(
           ({ name, kind }) =>
-            `full ${kind} dump of ${name} to ${settings.backup.folder}, checksum re-read, ${settings.backup.policy === "verified" ? "restored into a scratch place and counted" : "decoded to its end"}`,
+            `full ${kind} dump of ${name} to ${settings.backup.folder}, checksum re-read, ${proofWords(proofSettingsOf(settings.backup))}`,
         ),
   expectedMs: ({ settings }) => (settings.backup.policy === "none" ? 0 : 3_000 * settings.databases.length),
   prepare: (intent) => intent,
@@ -37,7 +45,11 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
     for (const database of ctx.parts.databases) {
       await ctx.guard();
       try {
-        manifests.push(await backUp(ctx.parts, database, intent, ctx.signal));
+        manifests.push(
+          await underDataLock(database, claimantOf("backup", ctx), (signal) =>
+            backUp(ctx.parts, database, intent, signal),
+          ),
+        );
       } catch (thrown) {
         ctx.signal.throwIfAborted();
         const failure = failureOf(thrown, "stages.backup");
@@ -55,14 +67,21 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
       ? "none taken"
       : manifests
           .map(
-            ({ database, level, tables, sizeBytes, tookMs }) =>
-              `${database} ${level}: ${tables.length} tables, ${tables.reduce((sum, { rows }) => sum + rows, 0)} rows, ${humanBytes(sizeBytes)} in ${humanDuration(tookMs)}`,
+            (manifest) =>
+              `${manifest.database} ${provenWords(manifest)}: ${tablesOf(manifest.tables).length} tables, ${rowsOf(manifest.tables)} rows, ${humanBytes(manifest.sizeBytes)} in ${humanDuration(manifest.tookMs)}`,
           )
           .join("; "),
 };
 
-/** One database, proven as far as `readable`, or with the policy `verified` as far as `restored`. */
-export async function backUp(
+const proofWords = ({ level, budgetMs, equalWithinMs }: ProofSettings): string => {
+  if (level === "readable") return "decoded to its end";
+  const how =
+    level === "equal" ? "restored into a scratch place and compared" : "restored into a scratch place and counted";
+  return `${how}, within ${humanDuration(budgetMs)}; over that, readable and an equal one not older than ${humanDuration(equalWithinMs)}`;
+};
+
+/** One database, proven as far as `backup.proof` says. */
+async function backUp(
   parts: Parts,
   database: Database,
   intent: BackupIntent,
@@ -74,9 +93,11 @@ export async function backUp(
   const id = nameOf(settings.backup.nameTemplate, database.name, intent);
   const key = `${id}${dump.extension}`;
   const stored = await backups.put(key, dump.bytes, signal);
-  await reRead(parts, key, stored, signal);
-  await database.readBack(dump.format, backups.get(key, signal), signal);
-  const level = intent.policy === "verified" ? await rehearse(parts, database, dump, key, signal) : "readable";
+  const open = (until: AbortSignal) => backups.get(key, until);
+  const proof = proofSettingsOf(settings.backup);
+  const inBudget = intent.deploymentId !== null;
+  const proven = await proveBackup(parts, { database, dump, key, stored, open, proof, inBudget }, signal);
+  const { kind, name, serverVersion, sizeBytes, tables } = dump.facts;
   const manifest: BackupManifest = {
     id,
     environment: intent.environment,
@@ -89,9 +110,11 @@ export async function backUp(
     location: stored.location,
     sizeBytes: stored.sizeBytes,
     sha256: stored.sha256,
-    source: { kind: dump.facts.kind, name: dump.facts.name, serverVersion: dump.facts.serverVersion },
-    tables: dump.facts.tables,
-    level,
+    source: { kind, name, serverVersion, sizeBytes },
+    tables,
+    level: proven.level,
+    proof: proven.proof,
+    snapshot: dump.snapshot,
     restoreCommands: database.restoreCommands(dump.format, stored.location, `${database.name}_restored`),
   };
   await backups.putManifest(manifest, signal);
@@ -108,41 +131,4 @@ function nameOf(template: string, database: string, intent: BackupIntent): strin
     .replaceAll("{database}", database)
     .replaceAll("{time}", time)
     .replaceAll("{deployment}", intent.deploymentId ?? "manual");
-}
-
-/** B3 B8: restored into a scratch place, where every table must have the rows that it had when the dump was taken. */
-async function rehearse(
-  parts: Parts,
-  database: Database,
-  dump: Dump,
-  key: string,
-  signal: AbortSignal,
-): Promise<"restored"> {
-  const restored = await database.rehearse(dump.format, parts.backups.get(key, signal), signal);
-  const rows = new Map(restored.tables.map((table) => [table.name, table.rows]));
-  const differing = dump.facts.tables.filter((table) => rows.get(table.name) !== table.rows);
-  if (differing.length === 0 && restored.tables.length === dump.facts.tables.length) return "restored";
-  const named = differing.map(
-    (table) => `${table.name} has ${rows.get(table.name) ?? "no"} rows instead of ${table.rows}`,
-  );
-  throw new SluiceError({
-    code: "BACKUP_UNVERIFIED",
-    remedy: "operator",
-    at: "stages.backup",
-    message: `Restored from its backup, ${database.name} is not what was dumped: ${named.join(", ") || "it has other tables"}.`,
-    hint: `Nothing was deployed. Take a new one: sluice backup create ${parts.settings.environment}`,
-  });
-}
-
-/** Lie 1: "the backup is fine". What lies in the store is read again and hashed; what was sent does not count. */
-async function reRead(parts: Parts, key: string, stored: StoredObject, signal: AbortSignal): Promise<void> {
-  const { sha256, sizeBytes } = await parts.hashOf(parts.backups.get(key, signal));
-  if (sha256 === stored.sha256 && sizeBytes === stored.sizeBytes && sizeBytes > 0) return;
-  throw new SluiceError({
-    code: "BACKUP_UNVERIFIED",
-    remedy: "operator",
-    at: "stages.backup",
-    message: `${stored.location} was written with ${stored.sizeBytes} bytes (${stored.sha256.slice(0, 12)}) and reads back as ${sizeBytes} bytes (${sha256.slice(0, 12)}).`,
-    hint: `Nothing was deployed. Check the disk of ${parts.backups.name}, then: sluice backup create ${parts.settings.environment}`,
-  });
 }

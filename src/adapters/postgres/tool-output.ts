@@ -1,0 +1,101 @@
+/**
+ * What a PostgreSQL tool prints, as bytes. They end only after the tool exited 0: a killed pg_dump whose output looks whole is
+ * the first lie of the copied recipe. No shell and no pipe between processes that nobody watches.
+ */
+import { Readable } from "node:stream";
+import { execa } from "execa";
+import type { SluiceError } from "../../domain/errors.ts";
+import { Secret } from "../../domain/secret.ts";
+import { redactor } from "../redact.ts";
+import { type CommandEnvironment, tailOf } from "../run-command.ts";
+
+export interface ToolRequest {
+  readonly argv: readonly string[];
+  readonly env: CommandEnvironment;
+  readonly signal: AbortSignal;
+  /** Given on standard input, which is empty otherwise. What goes wrong at its source is thrown as it is. */
+  readonly input?: AsyncIterable<Uint8Array>;
+  readonly fault: (reason: string, evidence: string) => SluiceError;
+}
+
+export async function* outputOf(request: ToolRequest): AsyncGenerator<Uint8Array> {
+  const { argv, signal } = request;
+  const source = watched(request.input, signal);
+  const child = execa(argv[0] ?? "", argv.slice(1), {
+    env: revealed(request.env),
+    extendEnv: false,
+    ...(source ? { input: Readable.from(source.bytes(), { objectMode: false }) } : { stdin: "ignore" as const }),
+    stdout: "pipe",
+    stderr: "pipe",
+    buffer: false,
+    reject: false,
+    cancelSignal: signal,
+  });
+  let words = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    words = (words + text).slice(-16_384);
+  });
+  try {
+    for await (const chunk of child.stdout) yield chunk;
+    const result = await child;
+    signal.throwIfAborted();
+    if (source?.broken()) throw source.broken()?.error;
+    if (result.exitCode === 0) return;
+    const how = result.signal === undefined ? `exit code ${result.exitCode}` : `signal ${result.signal}`;
+    const secrets = Object.values(request.env).filter((value) => value instanceof Secret);
+    throw request.fault(how, tailOf(redactor(secrets)(words)));
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    // Also when the reader stops early: without this the tool would hold its locks until its pipe breaks.
+    child.kill();
+    await child;
+  }
+}
+
+const revealed = (environment: CommandEnvironment): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [name, value instanceof Secret ? value.reveal() : value]),
+  );
+
+interface Watched {
+  readonly bytes: () => AsyncGenerator<Uint8Array>;
+  /** What went wrong where the bytes come from. */
+  readonly broken: () => { readonly error: unknown } | undefined;
+}
+
+export function watched(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Watched;
+export function watched(bytes: AsyncIterable<Uint8Array> | undefined, signal: AbortSignal): Watched | undefined;
+export function watched(bytes: AsyncIterable<Uint8Array> | undefined, signal: AbortSignal): Watched | undefined {
+  if (bytes === undefined) return undefined;
+  let broken: { readonly error: unknown } | undefined;
+  async function* reading(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* untilAborted(source, signal);
+    } catch (error) {
+      broken = { error };
+      throw error;
+    }
+  }
+  return { bytes: () => reading(bytes), broken: () => broken };
+}
+
+/** A source that hangs must not hold up an abort: it is let go of, not waited for. */
+async function* untilAborted(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const source = bytes[Symbol.asyncIterator]();
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => undefined);
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    for (;;) {
+      const next = await Promise.race([source.next(), aborted.promise]);
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    source.return?.().catch(() => undefined);
+  }
+}
