@@ -9,15 +9,17 @@ import type { BackupStore, StoredObject } from "../ports/backup-store.ts";
 export interface BackupStoreWorld {
   /** Empty. */
   readonly store: BackupStore;
+  /** The same place opened once more, as another process does; `store` itself where a place has one process only. */
+  readonly other?: BackupStore;
   readonly dispose: () => Promise<void>;
 }
 
 export function backupStoreContract(name: string, newWorld: () => Promise<BackupStoreWorld>): void {
-  const inWorld = (title: string, body: (store: BackupStore) => Promise<void>) =>
+  const inWorld = (title: string, body: (store: BackupStore, other: BackupStore) => Promise<void>) =>
     test(title, { timeout: 30_000 }, async () => {
       const world = await newWorld();
       try {
-        await body(world.store);
+        await body(world.store, world.other ?? world.store);
       } finally {
         await world.dispose();
       }
@@ -124,6 +126,25 @@ export function backupStoreContract(name: string, newWorld: () => Promise<Backup
       expect(await store.list(untilTheEnd())).toEqual([manifestOf("a", stored)]);
     });
 
+    inWorld("B2 of two writers of one key, the bytes are those of the one that is listed", async (store, other) => {
+      const writes = await Promise.all([codeOf(backUp(store, "first")), codeOf(backUp(other, "other"))]);
+      expect(writes.filter((code) => code !== undefined && code !== "BACKUP_FAILED")).toEqual([]);
+
+      const list = await store.list(untilTheEnd());
+
+      const bytes = await collect(store.get("a.dump", untilTheEnd()));
+      expect(list.map(({ sha256 }) => sha256)).toEqual([createHash("sha256").update(bytes).digest("hex")]);
+    });
+
+    inWorld("B4 refuses a manifest for bytes that another writer has replaced", async (store, other) => {
+      const mine = await store.put("a.dump", chunks(Buffer.from("first")), untilTheEnd());
+      await other.put("a.dump", chunks(Buffer.from("other")), untilTheEnd());
+
+      expect(await codeOf(store.putManifest(manifestOf("a", mine), untilTheEnd()))).toBe("BACKUP_FAILED");
+
+      expect(await store.list(untilTheEnd())).toEqual([]);
+    });
+
     inWorld("B5 removes a backup with its manifest, once or twice, and no other", async (store) => {
       for (const id of ["a", "b"]) {
         const stored = await store.put(`${id}.dump`, chunks(Buffer.from(id)), untilTheEnd());
@@ -139,9 +160,11 @@ export function backupStoreContract(name: string, newWorld: () => Promise<Backup
     });
 
     inWorld("K1 refuses keys that lead elsewhere", async (store) => {
-      for (const key of ["../escaped", "a/b", "/etc/passwd", "", ".hidden", "a\0b", "a b", "x.manifest.json"]) {
+      for (const key of hostileKeys) {
         expect(await codeOf(store.put(key, chunks(Buffer.from("x")), untilTheEnd())), key).toBe("USAGE");
         expect(await codeOf(collect(store.get(key, untilTheEnd()))), key).toBe("USAGE");
+        const manifest = { ...manifestOf("x", { location: "x", sizeBytes: 1, sha256: "" }), key };
+        expect(await codeOf(store.putManifest(manifest, untilTheEnd())), key).toBe("USAGE");
       }
     });
 
@@ -152,6 +175,16 @@ export function backupStoreContract(name: string, newWorld: () => Promise<Backup
     });
   });
 }
+
+async function backUp(store: BackupStore, text: string): Promise<void> {
+  const stored = await store.put("a.dump", chunks(Buffer.from(text)), untilTheEnd());
+  await store.putManifest(manifestOf("a", stored), untilTheEnd());
+}
+
+const hostileKeys = [
+  ...["../escaped", "..", "a/b", "/etc/passwd", "a\\b", "", ".hidden", "a\0b", "a b", "a\nb", "x.manifest.json"],
+  ...["%2e%2e", "%2e%2e%2fescaped", "..%2fescaped", "a?versionId=1", "a#b", "é", "a".repeat(201)],
+];
 
 function manifestOf(id: string, stored: StoredObject): BackupManifest {
   return {

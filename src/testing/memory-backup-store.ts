@@ -24,6 +24,8 @@ export function memoryBackupStore(options: MemoryBackupStoreOptions = {}): Memor
   const name = options.name ?? "memory";
   const objects = new Map<string, Uint8Array>();
   const manifests = new Map<string, BackupManifest>();
+  /** SHA-256 of what was written last; what a test damages afterwards is not this store's to notice. */
+  const written = new Map<string, string>();
   const used = (except: string) =>
     [...objects].reduce((sum, [key, bytes]) => sum + (key === except ? 0 : bytes.byteLength), 0);
   const begin = (operation: Parameters<NonNullable<MemoryBackupStoreOptions["fault"]>>[0], signal: AbortSignal) => {
@@ -44,6 +46,7 @@ export function memoryBackupStore(options: MemoryBackupStoreOptions = {}): Memor
       manifests.delete(key);
       objects.set(key, all);
       const sha256 = createHash("sha256").update(all).digest("hex");
+      written.set(key, sha256);
       return { location: `memory://${name}/${key}`, sizeBytes: all.byteLength, sha256 };
     },
     async *get(key, signal) {
@@ -55,8 +58,10 @@ export function memoryBackupStore(options: MemoryBackupStoreOptions = {}): Memor
     },
     async putManifest(manifest, signal) {
       begin("putManifest", signal);
-      if (objects.get(manifest.key)?.byteLength !== manifest.sizeBytes) {
-        throw failure(name, "BACKUP_FAILED", `${manifest.key} is missing or has another size than its manifest.`);
+      requireKey(name, manifest.key);
+      const bytes = objects.get(manifest.key);
+      if (bytes?.byteLength !== manifest.sizeBytes || written.get(manifest.key) !== manifest.sha256) {
+        throw failure(name, "BACKUP_FAILED", `${manifest.key} is missing or is not what its manifest describes.`);
       }
       // A copy, as a real store makes one.
       manifests.set(manifest.key, structuredClone(manifest));

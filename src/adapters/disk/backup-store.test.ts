@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -14,6 +14,7 @@ backupStoreContract("disk", async () => {
   const folder = await mkdtemp(join(tmpdir(), "sluice-store-"));
   return {
     store: diskBackupStore({ folder: join(folder, "backups"), name: "local" }),
+    other: diskBackupStore({ folder: join(folder, "backups"), name: "local" }),
     dispose: async () => {
       const left = (await readdir(join(folder, "backups")).catch(() => [])).filter((name) => name.startsWith("."));
       await rm(folder, { recursive: true });
@@ -65,6 +66,26 @@ describe("backups on disk", () => {
 
     await diskBackupStore({ folder, name: "local" }).remove("b", signal);
 
+    expect(await readdir(folder)).toEqual(["a.dump", "a.dump.manifest.json"]);
+  });
+
+  test("B5 what a killed process left behind is found when it is old enough, and removed", async () => {
+    await storeOne(folder, "a");
+    const left = join(folder, ".incoming-dead");
+    await mkdir(left);
+    await writeFile(join(left, "object"), "half a dump");
+    await utimes(left, 1_000, 1_000);
+    await utimes(join(left, "object"), 2_000, 2_000);
+    const find = async (beforeMs: number) =>
+      (await diskBackupStore({ folder, name: "local" }).leftOvers?.(beforeMs, signal)) ?? [];
+
+    expect(await find(2_000_000)).toEqual([]);
+    const found = await find(2_000_001);
+    for (const one of found) await one.remove(signal);
+
+    expect(found.map(({ location, sinceMs }) => ({ location, sinceMs }))).toEqual([
+      { location: left, sinceMs: 2_000_000 },
+    ]);
     expect(await readdir(folder)).toEqual(["a.dump", "a.dump.manifest.json"]);
   });
 

@@ -9,7 +9,7 @@ import { type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rename, rm, s
 import { join, resolve } from "node:path";
 import type { BackupManifest } from "../../domain/backup.ts";
 import { SluiceError } from "../../domain/errors.ts";
-import type { BackupStore, StoredObject } from "../../ports/backup-store.ts";
+import type { BackupStore, LeftOver, StoredObject } from "../../ports/backup-store.ts";
 import {
   canNameBackup,
   cannotNameBackup,
@@ -33,7 +33,7 @@ export interface DiskBackupStoreOptions {
  * is unreadable or its object is missing or of another size: a list that leaves them out would say that they never were.
  */
 export function diskBackupStore(options: DiskBackupStoreOptions): BackupStore {
-  const store = { folder: resolve(options.folder), name: options.name };
+  const store = { folder: resolve(options.folder), name: options.name, written: new Map<string, string>() };
   return {
     kind: "disk",
     name: options.name,
@@ -43,12 +43,17 @@ export function diskBackupStore(options: DiskBackupStoreOptions): BackupStore {
     list: async (signal) => (await listed(store, signal)).toSorted(newestFirst),
     remove: (id, signal) => remove(store, id, signal),
     freeBytes: (signal) => freeBytes(store, signal),
+    leftOvers: (beforeMs, signal) => leftOvers(store, beforeMs, signal),
   };
 }
+
+const incoming = ".incoming-";
 
 interface Store {
   readonly folder: string;
   readonly name: string;
+  /** Which file this process wrote, by key and SHA-256: under its name another process may have put another one since. */
+  readonly written: Map<string, string>;
 }
 
 async function put(
@@ -60,6 +65,7 @@ async function put(
   const location = pathOf(store, key);
   const hash = createHash("sha256");
   let sizeBytes = 0;
+  let identity = "";
   const write = async (file: FileHandle) => {
     for await (const chunk of bytes) {
       signal.throwIfAborted();
@@ -67,12 +73,19 @@ async function put(
       sizeBytes += chunk.byteLength;
       await file.writeFile(chunk);
     }
+    identity = identityOf(await file.stat({ bigint: true }));
   };
-  await writeDurably(store, location, write, signal, async () => {
-    await rm(manifestPath(location), { force: true });
-    await syncFolder(store.folder);
-  });
-  return { location, sizeBytes, sha256: hash.digest("hex") };
+  await writeDurably(store, location, write, signal, () => withdrawManifest(store, location));
+  // Written by another process while this one replaced the bytes below it: it would describe other bytes.
+  await withdrawManifest(store, location);
+  const sha256 = hash.digest("hex");
+  store.written.set(`${key} ${sha256}`, identity);
+  return { location, sizeBytes, sha256 };
+}
+
+async function withdrawManifest(store: Store, location: string): Promise<void> {
+  await rm(manifestPath(location), { force: true });
+  await syncFolder(store.folder);
 }
 
 async function* get(store: Store, key: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -90,10 +103,21 @@ async function* get(store: Store, key: string, signal: AbortSignal): AsyncGenera
 
 async function putManifest(store: Store, manifest: BackupManifest, signal: AbortSignal): Promise<void> {
   const location = pathOf(store, manifest.key);
-  const fault = await objectFault(location, manifest.sizeBytes);
-  if (fault !== undefined) throw manifestRefused(store.name, manifest.id, fault);
+  const refuseOther = async (): Promise<void> => {
+    const written = store.written.get(`${manifest.key} ${manifest.sha256}`);
+    const fault = await objectFault(location, manifest.sizeBytes, written);
+    if (fault !== undefined) throw manifestRefused(store.name, manifest.id, fault);
+  };
+  await refuseOther();
   const text = manifestText(manifest);
-  await writeDurably(store, manifestPath(location), (file) => file.writeFile(text), signal);
+  const path = manifestPath(location);
+  await writeDurably(store, path, (file) => file.writeFile(text), signal);
+  // Looked at once more: between the two another process may have replaced the object.
+  await refuseOther().catch(async (error: unknown) => {
+    const still = await readFile(path, "utf8").catch(() => undefined);
+    if (still === text) await rm(path, { force: true });
+    throw error;
+  });
 }
 
 async function listed(store: Store, signal: AbortSignal): Promise<readonly BackupManifest[]> {
@@ -156,6 +180,29 @@ async function remove(store: Store, id: string, signal: AbortSignal): Promise<vo
   }
 }
 
+async function leftOvers(store: Store, beforeMs: number, signal: AbortSignal): Promise<readonly LeftOver[]> {
+  signal.throwIfAborted();
+  const names = await readdir(store.folder).catch((error: unknown) => {
+    if (codeOf(error) === "ENOENT") return [];
+    throw error;
+  });
+  const found: LeftOver[] = [];
+  for (const name of names.filter((one) => one.startsWith(incoming))) {
+    const location = join(store.folder, name);
+    const sinceMs = await lastWritten(location);
+    if (sinceMs === undefined || sinceMs >= beforeMs) continue;
+    found.push({ location, sinceMs, remove: () => rm(location, { recursive: true, force: true }) });
+  }
+  return found;
+}
+
+/** Of the folder or of what is in it, whichever is later: a long dump that is still being written is nothing left over. */
+async function lastWritten(folder: string): Promise<number | undefined> {
+  const times = await Promise.all([folder, join(folder, "object")].map((path) => stat(path).catch(() => undefined)));
+  const known = times.flatMap((stats) => (stats ? [stats.mtimeMs] : []));
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
 /** Free for an ordinary user, which is what counts when Sluice is not root. */
 async function freeBytes(store: Store, signal: AbortSignal): Promise<number> {
   signal.throwIfAborted();
@@ -173,12 +220,12 @@ async function writeDurably(
   beforeRename: () => Promise<void> = async () => {},
 ): Promise<void> {
   signal.throwIfAborted();
-  let incoming: string | undefined;
+  let own: string | undefined;
   try {
     await makeFolder(store);
     // A folder of its own: the same step may run twice at once, and neither may write into the other's file.
-    incoming = await mkdtemp(join(store.folder, ".incoming-"));
-    const temporary = join(incoming, "object");
+    own = await mkdtemp(join(store.folder, incoming));
+    const temporary = join(own, "object");
     const file = await open(temporary, "wx", 0o600);
     try {
       await write(file);
@@ -193,7 +240,7 @@ async function writeDurably(
   } catch (error) {
     throw ["ENOSPC", "EDQUOT"].includes(codeOf(error)) ? diskFull(store, path) : error;
   } finally {
-    if (incoming !== undefined) await rm(incoming, { recursive: true, force: true });
+    if (own !== undefined) await rm(own, { recursive: true, force: true });
   }
 }
 
@@ -209,15 +256,21 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-async function objectFault(location: string, sizeBytes: number): Promise<string | undefined> {
+async function objectFault(location: string, sizeBytes: number, written?: string): Promise<string | undefined> {
   try {
-    const { size } = await stat(location);
-    return size === sizeBytes ? undefined : `${location} has ${size} bytes instead of ${sizeBytes}`;
+    const stats = await stat(location, { bigint: true });
+    if (stats.size !== BigInt(sizeBytes)) return `${location} has ${stats.size} bytes instead of ${sizeBytes}`;
+    const foreign = written !== undefined && written !== identityOf(stats);
+    return foreign ? `${location} was replaced by another process` : undefined;
   } catch (error) {
     if (codeOf(error) === "ENOENT") return `${location} is missing`;
     throw error;
   }
 }
+
+/** A number of an inode is given again; its file's time of writing is not. */
+const identityOf = ({ ino, mtimeNs }: { readonly ino: bigint; readonly mtimeNs: bigint }): string =>
+  `${ino} ${mtimeNs}`;
 
 const isThere = (path: string): Promise<boolean> =>
   stat(path).then(

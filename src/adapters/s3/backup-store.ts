@@ -45,6 +45,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 export function s3BackupStore(options: S3BackupStoreOptions): BackupStore {
   const { idleMs = 60_000, attempts = 3, partBytes = 16 * 1024 * 1024 } = options;
   const bucket = bucketAt({ ...options, idleMs, attempts });
+  /** Which object this process wrote, by key and SHA-256: under its name another process may have put another one since. */
   const writings = new Map<string, string>();
   return {
     kind: "s3",
@@ -53,15 +54,17 @@ export function s3BackupStore(options: S3BackupStoreOptions): BackupStore {
       requireName(bucket, key);
       const protection = protectionOf(options);
       const { writing, ...stored } = await put(bucket, { key, bytes, partBytes, protection }, signal);
-      writings.set(key, writing);
+      writings.set(`${key} ${stored.sha256}`, writing);
       return stored;
     },
     async *get(key, signal) {
       requireName(bucket, key);
       yield* readObject(bucket, key, signal);
     },
-    putManifest: (manifest, signal) =>
-      putManifest(bucket, manifest, { writing: writings.get(manifest.key), protection: protectionOf(options) }, signal),
+    async putManifest(manifest, signal) {
+      const writing = writings.get(`${manifest.key} ${manifest.sha256}`);
+      await putManifest(bucket, manifest, { writing, protection: protectionOf(options) }, signal);
+    },
     list: async (signal) => (await listed(bucket, signal)).toSorted(newestFirst),
     remove: (id, signal) => remove(bucket, id, signal),
     async freeBytes(signal) {
@@ -119,7 +122,8 @@ async function putManifest(
   try {
     await refuseOther();
   } catch (error) {
-    await removeObject(bucket, key, signal);
+    const still = await headOf(bucket, key, signal);
+    if (still?.writing === object.writing) await removeObject(bucket, key, signal);
     throw error;
   }
 }
