@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import type { ErrorCode } from "../domain/error-codes.ts";
 import { SluiceError } from "../domain/errors.ts";
 import type { Database, DatabaseFacts } from "../ports/database.ts";
+import { dataLockContract } from "./data-lock-contract.ts";
 
 export interface DatabaseWorld {
   readonly database: Database;
@@ -33,6 +34,8 @@ export function databaseContract(name: string, newWorld: () => Promise<DatabaseW
     });
 
   describe(`database contract: ${name}`, () => {
+    dataLockContract(inWorld);
+
     inWorld("B4 facts count every row of every table", async ({ database, insertRow }) => {
       const before = await database.facts(untilTheEnd());
 

@@ -94,6 +94,8 @@ function notUsable(name: string, secret: Secret): SluiceError {
 export interface Session {
   readonly query: <Row extends object>(text: string, values?: readonly unknown[]) => Promise<readonly Row[]>;
   readonly end: () => Promise<void>;
+  /** Told when the connection is over, whoever ended it. */
+  readonly onEnd: (listener: () => void) => void;
 }
 
 /** Errors: DATABASE_UNREACHABLE, also for a database that does not exist; the signal's reason. */
@@ -123,6 +125,7 @@ export async function openSession(connection: Connection, database: string, sign
   }
   return {
     end,
+    onEnd: (listener) => void client.once("end", listener),
     query: async <Row extends object>(text: string, values: readonly unknown[] = []) => {
       try {
         return (await client.query<Row & pg.QueryResultRow>(text, [...values])).rows;

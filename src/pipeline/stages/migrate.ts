@@ -2,7 +2,8 @@
 import { SluiceError } from "../../domain/errors.ts";
 import type { PlannedMigration } from "../../domain/plan.ts";
 import type { Artifact, Release } from "../../domain/release.ts";
-import type { Migrator } from "../../ports/migrator.ts";
+import type { MigrationRun, Migrator, PendingMigration } from "../../ports/migrator.ts";
+import { claimantOf, underDataLock } from "../data-lock.ts";
 import { treeOf } from "../release-tree.ts";
 import type { Stage, StageContext } from "../stage.ts";
 
@@ -21,13 +22,29 @@ export const migrate: Stage<MigrateIntent, MigrateIntent, { applied: readonly st
   async run(intent, ctx) {
     if (ctx.parts.migrators.length === 0 || intent.planned.length === 0) return { applied: [] };
     const tree = await treeOf(ctx.parts, intent, ctx.signal);
-    for (const migrator of ctx.parts.migrators) await migrateOne(migrator, tree, intent, ctx);
+    for (const migrator of ctx.parts.migrators) await migrateUnderLock(migrator, tree, intent, ctx);
     return { applied: intent.planned.map(({ id }) => id) };
   },
   summary: ({ applied }) => (applied.length === 0 ? "nothing to migrate" : `applied ${applied.join(", ")}`),
 };
 
+/** B6: a backup that is under way is waited for; one that is due waits for this. */
+async function migrateUnderLock(
+  migrator: Migrator,
+  tree: string,
+  intent: MigrateIntent,
+  ctx: StageContext,
+): Promise<void> {
+  const database = ctx.parts.databases.find(({ name }) => name === migrator.database);
+  if (database === undefined) return migrateOne(migrator, tree, intent, ctx);
+  await underDataLock(database, claimantOf("migration", ctx), (signal) =>
+    migrateOne(migrator, tree, intent, { ...ctx, signal }),
+  );
+}
+
 async function migrateOne(migrator: Migrator, tree: string, intent: MigrateIntent, ctx: StageContext): Promise<void> {
+  // This may be a run that follows one that died: until its session has ended, nobody can say what is applied.
+  await migrator.settle?.("wait", ctx.signal, runOf(ctx));
   const planned = intent.planned.filter(({ database }) => database === migrator.database).map(({ id }) => id);
   const pending = (await migrator.pending(tree, ctx.signal)).map(({ id }) => id);
   const unplanned = pending.filter((id) => !planned.includes(id));
@@ -49,7 +66,7 @@ async function migrateOne(migrator: Migrator, tree: string, intent: MigrateInten
     ctx.signal.throwIfAborted();
     throw await explain(thrown, migrator, tree, pending, ctx);
   }
-  const left = await migrator.pending(tree, ctx.signal);
+  const left = await leftPending(migrator, tree, ctx.signal, ctx);
   if (left.length === 0) return;
   throw new SluiceError({
     code: "MIGRATION_PENDING",
@@ -68,8 +85,25 @@ async function apply(migrator: Migrator, tree: string, ctx: StageContext): Promi
       written = written.then(() => ctx.log("migration.log", line));
     },
     ctx.signal,
+    runOf(ctx),
   );
   await written;
+}
+
+const runOf = ({ deploymentId, progress }: StageContext): MigrationRun => ({
+  deploymentId,
+  tell: (title) => progress(title, {}, "warn"),
+});
+
+/** After the tool has ended, whichever way. A tool that was killed leaves a session that may still commit: it ends first. */
+async function leftPending(
+  migrator: Migrator,
+  tree: string,
+  signal: AbortSignal,
+  ctx: StageContext,
+): Promise<readonly PendingMigration[]> {
+  await migrator.settle?.("end", signal, runOf(ctx));
+  return migrator.pending(tree, signal);
 }
 
 /** How long the migration tool may take to say what is pending after it was interrupted. */
@@ -88,7 +122,7 @@ async function tellInterrupted(
     () => late.abort(new Error("the migration tool did not say it in time")),
     () => undefined,
   );
-  const after = await migrator.pending(tree, late.signal).catch(() => undefined);
+  const after = await leftPending(migrator, tree, late.signal, ctx).catch(() => undefined);
   looked.abort();
   await limit;
   await ctx.progress(
@@ -118,7 +152,7 @@ async function explain(
   ctx: StageContext,
 ): Promise<unknown> {
   if (!(thrown instanceof SluiceError)) return thrown;
-  const after = await migrator.pending(tree, ctx.signal).catch(() => undefined);
+  const after = await leftPending(migrator, tree, ctx.signal, ctx).catch(() => undefined);
   if (after === undefined) return thrown;
   return new SluiceError({
     ...thrown.failure,
