@@ -5,10 +5,10 @@
 import { join } from "node:path";
 import { commandBuilder } from "../adapters/command/builder.ts";
 import { commandCiGate } from "../adapters/command/ci-gate.ts";
-import { commandMigrator } from "../adapters/command/migrator.ts";
 import { diskBackupStore } from "../adapters/disk/backup-store.ts";
 import { gitSource } from "../adapters/git/source.ts";
 import { postgresDatabase } from "../adapters/postgres/database.ts";
+import { postgresGrammar } from "../adapters/postgres-grammar/grammar.ts";
 import { localHost } from "../adapters/process/local-host.ts";
 import { processTarget } from "../adapters/process/process-target.ts";
 import { runFolder } from "../adapters/run-folder/run-folder.ts";
@@ -18,7 +18,7 @@ import { SluiceError } from "../domain/errors.ts";
 import { redactor } from "../domain/redactor.ts";
 import type { TesterSettings } from "../domain/routing.ts";
 import { Secret } from "../domain/secret.ts";
-import type { DatabaseSettings, EnvironmentSettings, MigrationSettings, ValueOrSecret } from "../domain/settings.ts";
+import type { DatabaseSettings, EnvironmentSettings, ValueOrSecret } from "../domain/settings.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Database } from "../ports/database.ts";
@@ -28,6 +28,7 @@ import { checkpointsFor } from "./checkpoints.ts";
 import { checksFor } from "./checks.ts";
 import { hashOf, sha256Of } from "./hashing.ts";
 import { metricSourcesFor } from "./metric-sources.ts";
+import { migratorsFor } from "./migrators.ts";
 import { notifiersFor } from "./notifiers.ts";
 import { readText } from "./project.ts";
 import { proofFaultFor } from "./proof.ts";
@@ -65,7 +66,8 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
       resolve,
     }),
     databases,
-    migrators: settings.migrations.map((migration) => migratorFor(migration, resolve)),
+    migrators: migratorsFor(settings, resolve, clock),
+    sqlGrammar: postgresGrammar(),
     backups: diskBackupStore({ folder: settings.backup.folder, name: settings.backup.folder }),
     hosts: [localHost()],
     checks: checksFor(settings, { clock, databases, resolve, redact: redact.text }),
@@ -118,33 +120,14 @@ function lazily(name: string, make: () => Database): Database {
   return {
     kind: "postgres",
     name,
+    exclusively: async (...args) => database().exclusively(...args),
     facts: async (signal) => database().facts(signal),
-    dump: async (signal) => database().dump(signal),
     tools: async (signal) => database().tools(signal),
+    dump: async (signal) => database().dump(signal),
     readBack: async (...args) => database().readBack(...args),
     restore: async (...args) => database().restore(...args),
     rehearse: async (...args) => database().rehearse(...args),
     restoreCommands: (...args) => database().restoreCommands(...args),
-  };
-}
-
-function migratorFor(settings: MigrationSettings, resolve: Resolve) {
-  const make = () =>
-    commandMigrator({
-      name: settings.database,
-      database: settings.database,
-      apply: settings.apply,
-      pending: settings.pending,
-      environment: Object.fromEntries(
-        Object.entries(settings.environment).map(([name, value]) => [name, resolve(value)]),
-      ),
-      timeoutMs: settings.timeoutMs,
-    });
-  return {
-    kind: "command",
-    database: settings.database,
-    pending: async (...args: Parameters<ReturnType<typeof make>["pending"]>) => make().pending(...args),
-    apply: async (...args: Parameters<ReturnType<typeof make>["apply"]>) => make().apply(...args),
   };
 }
 

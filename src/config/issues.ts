@@ -180,7 +180,8 @@ function truth(text: string): string {
 
 function choiceWords(values: readonly unknown[], written: ParsedFile, path: Path): Words {
   const value = valueAt(written.data, path);
-  const options = values.map(String);
+  // A kind that may be left out stands among its values as undefined.
+  const options = values.filter((option) => option !== undefined).map(String);
   if (value === undefined)
     return { what: `${shownKey(path)} is missing`, fix: `add ${String(path.at(-1))}: ${options.join(" | ")}` };
   if (value === null) return { what: "nothing is written after the colon", fix: `write one of: ${options.join(", ")}` };

@@ -153,13 +153,27 @@ function databasesOf(configuration: Configuration, absolute: Absolute): readonly
 }
 
 function migrationsOf(configuration: Configuration): readonly MigrationSettings[] {
-  return Object.entries(configuration.migrations).map(([database, { apply, pending, environment, timeout }]) => ({
-    database,
-    apply,
-    pending,
-    environment,
+  return Object.entries(configuration.migrations).map(([database, migration]) => {
+    if (migration.kind !== "command") return { database, ...toolSettings(migration) };
+    const { timeout: timeoutMs, ...same } = migration;
+    return { database, timeoutMs, ...same };
+  });
+}
+
+type WrittenTool = Exclude<Configuration["migrations"][string], { readonly kind: "command" }>;
+
+function toolSettings(written: WrittenTool) {
+  const { kind, tool, workingDirectory, environment, retries, url, folder, timeout } = written;
+  return {
+    ...{ kind, tool, workingDirectory, environment, retries },
+    url: url ?? null,
+    folder: folder ?? null,
+    table: "table" in written ? written.table : null,
+    schema: "schema" in written ? (written.schema ?? null) : null,
     timeoutMs: timeout,
-  }));
+    lockTimeoutMs: written.lockTimeout ?? 0,
+    statementTimeoutMs: written.statementTimeout ?? 0,
+  };
 }
 
 function secretsOf(

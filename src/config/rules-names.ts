@@ -13,6 +13,18 @@ const migrationsNameDatabases: Rule = ({ configuration, fault }) => {
   }
 };
 
+const toolsMigratePostgres: Rule = ({ configuration, fault }) => {
+  for (const [name, { kind }] of Object.entries(configuration.migrations)) {
+    const database = Object.hasOwn(configuration.databases, name) ? configuration.databases[name] : undefined;
+    if (kind === "command" || database === undefined || database.kind === "postgres") continue;
+    fault(
+      ["migrations", name, "kind"],
+      `the kind ${kind} migrates PostgreSQL, and the database ${name} is ${database.kind}`,
+      "write kind: command, with the commands of your tool",
+    );
+  }
+};
+
 const notifyNamesChannels: Rule = ({ configuration, layers, fault }) => {
   const known = Object.keys(configuration.notify);
   for (const { path, written } of layers) {
@@ -146,6 +158,7 @@ const backupNamesAreDistinct: Rule = ({ configuration, environments, fault }) =>
 
 export const namingRules: readonly Rule[] = [
   migrationsNameDatabases,
+  toolsMigratePostgres,
   notifyNamesChannels,
   metricsHaveTheirOwnNames,
   componentsAreKnown,

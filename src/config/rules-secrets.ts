@@ -38,9 +38,10 @@ function sharedUses({ components, databases, migrations, notify }: Configuration
       usesIn(route?.testers, ["components", name, "route", "testers"]),
     ),
     ...Object.entries(databases).flatMap(([name, database]) => usesIn(database, ["databases", name])),
-    ...Object.entries(migrations).flatMap(([name, { environment }]) =>
-      usesIn(environment, ["migrations", name, "environment"]),
-    ),
+    ...Object.entries(migrations).flatMap(([name, migration]) => [
+      ...usesIn(migration, ["migrations", name]),
+      ...usesIn(migration.environment, ["migrations", name, "environment"]),
+    ]),
     ...Object.entries(notify).flatMap(([name, channel]) => usesIn(channel, ["notify", name])),
   ];
 }
@@ -95,13 +96,13 @@ const declaredIsUsed: Rule = ({ configuration, layers, warn }) => {
 };
 
 const urlsHoldNoPasswords: Rule = ({ configuration, fault }) => {
-  for (const [name, database] of Object.entries(configuration.databases)) {
-    if (database.kind !== "postgres" || typeof database.url !== "string" || !withPassword.test(database.url)) continue;
-    fault(
-      ["databases", name, "url"],
-      "the address holds a password",
-      "declare it under `secrets`, and write { secret: NAME }",
-    );
+  const urls = [
+    ...Object.entries(configuration.databases).map(([name, each]) => ({ path: ["databases", name, "url"], each })),
+    ...Object.entries(configuration.migrations).map(([name, each]) => ({ path: ["migrations", name, "url"], each })),
+  ];
+  for (const { path, each } of urls) {
+    if (!("url" in each) || typeof each.url !== "string" || !withPassword.test(each.url)) continue;
+    fault(path, "the address holds a password", "declare it under `secrets`, and write { secret: NAME }");
   }
 };
 

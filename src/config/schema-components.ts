@@ -181,26 +181,6 @@ export const databases = () =>
     { main: { kind: "postgres", url: { secret: "SHOP_DATABASE_URL" } } },
   );
 
-export const migrations = () =>
-  key(
-    z.record(
-      name("a database"),
-      z.strictObject({
-        pending: key(argv(), "Command that lists the migrations not applied yet; it changes nothing.", [
-          "node",
-          "migrate.mjs",
-          "pending",
-        ]),
-        apply: key(argv(), "Command that applies them.", ["node", "migrate.mjs", "up"]),
-        environment: key(variables().default({}), "Variables of both commands.", {
-          DATABASE_URL: { secret: "SHOP_DATABASE_URL" },
-        }),
-        timeout: key(period().prefault("10m"), "A migration that takes longer has failed.", "10m"),
-      }),
-    ),
-    "How the schema of a database is brought up to date; the key is the database's name.",
-  );
-
 const events = () =>
   key(
     z

@@ -3,8 +3,9 @@
  * what holds where a key of an environment is left out stands in defaults.ts.
  */
 import { z } from "zod";
-import { channels, components, databases, migrations, secrets } from "./schema-components.ts";
+import { channels, components, databases, secrets } from "./schema-components.ts";
 import { type Environment, WrittenEnvironment } from "./schema-environment.ts";
+import { migrations } from "./schema-migrations.ts";
 import { key, name, say, shown } from "./schema-values.ts";
 
 export const ConfigurationSchema = z

@@ -68,6 +68,12 @@ export const checkTable = {
     strict: "block",
     about: "the version that serves can be started again (X6)",
   },
+  migrations: {
+    basic: "block",
+    standard: "block",
+    strict: "block",
+    about: "the migration tool can run: it is in the release, no migration failed earlier, nobody else runs one (M1)",
+  },
   "migration-lint": {
     basic: "warn",
     standard: "warn",

@@ -48,12 +48,42 @@ export type DatabaseSettings =
   | { readonly name: string; readonly kind: "postgres"; readonly url: ValueOrSecret }
   | { readonly name: string; readonly kind: "sqlite"; readonly file: string };
 
-export interface MigrationSettings {
+export type MigrationSettings = CommandMigrationSettings | ToolMigrationSettings;
+
+export interface CommandMigrationSettings {
+  /** Absent in settings journalled before there was a choice. */
+  readonly kind?: "command";
   readonly database: string;
   readonly apply: readonly string[];
   readonly pending: readonly string[];
   readonly environment: Readonly<Record<string, ValueOrSecret>>;
   readonly timeoutMs: number;
+}
+
+export const migrationTools = ["prisma", "dbmate", "node-pg-migrate"] as const;
+export type MigrationToolKind = (typeof migrationTools)[number];
+
+/** A tool that Sluice knows, on PostgreSQL. */
+export interface ToolMigrationSettings {
+  readonly kind: MigrationToolKind;
+  readonly database: string;
+  /** Null: the database's own. */
+  readonly url: ValueOrSecret | null;
+  readonly tool: readonly string[];
+  readonly workingDirectory: string;
+  /** Null: where the tool looks by itself. */
+  readonly folder: string | null;
+  /** Null: the tool's own name for it. */
+  readonly table: string | null;
+  /** Prisma's schema file; null: where Prisma looks by itself. */
+  readonly schema: string | null;
+  readonly environment: Readonly<Record<string, ValueOrSecret>>;
+  readonly timeoutMs: number;
+  /** 0: none. */
+  readonly lockTimeoutMs: number;
+  /** 0: none. */
+  readonly statementTimeoutMs: number;
+  readonly retries: number;
 }
 
 export interface HealthCheckSettings {
@@ -185,6 +215,8 @@ export interface BackupSettings {
   readonly folder: string;
   /** `{environment}`, `{database}`, `{time}` and `{deployment}` are replaced. */
   readonly nameTemplate: string;
+  /** How far a backup is proven, and what that may cost. Absent in settings journalled before there was a choice. */
+  readonly proof?: ProofSettings;
   readonly keepNewest: number;
   readonly keepRecordedDays: number;
 }
@@ -215,8 +247,6 @@ export interface EnvironmentSettings {
   readonly components: readonly ComponentSettings[];
   readonly target: { readonly kind: "process"; readonly root: string };
   readonly router: { readonly kind: "builtin"; readonly state: string };
-  /** How far a backup is proven, and what that may cost. Absent in settings journalled before there was a choice. */
-  readonly proof?: ProofSettings;
   readonly databases: readonly DatabaseSettings[];
   readonly migrations: readonly MigrationSettings[];
   readonly secrets: readonly SecretSettings[];

@@ -72,7 +72,7 @@ describe("in-memory data adapters", () => {
     broken = false;
     await migrator.apply("/v2", () => {}, signal);
 
-    expect(migrator.applied).toEqual(["1", "2"]);
+    expect(migrator.appliedIds).toEqual(["1", "2"]);
     expect(await migrator.pending("/v1", signal)).toEqual([]);
   });
 });

@@ -12,7 +12,7 @@ export interface MemoryMigratorOptions {
 
 export interface MemoryMigrator extends Migrator {
   /** The ids applied so far, in order. */
-  readonly applied: readonly string[];
+  readonly appliedIds: readonly string[];
 }
 
 export function memoryMigrator(options: MemoryMigratorOptions = {}): MemoryMigrator {
@@ -22,7 +22,7 @@ export function memoryMigrator(options: MemoryMigratorOptions = {}): MemoryMigra
   return {
     kind: "memory",
     database,
-    applied,
+    appliedIds: applied,
     async pending(releaseTree, signal) {
       signal.throwIfAborted();
       return pendingIn(releaseTree);

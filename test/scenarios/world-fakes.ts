@@ -100,7 +100,7 @@ export function openFakes(options: FakesOptions, clock: Clock) {
     database,
     backups,
     checkpoints,
-    applied: migrator.applied,
+    applied: migrator.appliedIds,
     /** Somebody puts a migration into every release after its plan was made. */
     smuggle(migration: PendingMigration): void {
       for (const [tree, migrations] of Object.entries(byTree)) byTree[tree] = [...migrations, migration];

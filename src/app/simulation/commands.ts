@@ -1,5 +1,11 @@
 /** The commands that a real deployment would run, from the settings alone: secrets by name, never by value. */
-import type { ComponentSettings, EnvironmentSettings, ValueOrSecret } from "../../domain/settings.ts";
+import type {
+  ComponentSettings,
+  EnvironmentSettings,
+  MigrationSettings,
+  ValueOrSecret,
+} from "../../domain/settings.ts";
+import { applyCommandOf } from "../migrators.ts";
 
 export interface CommandToRun {
   readonly stage: string;
@@ -20,16 +26,24 @@ export function commandsOf(
   const ci = settings.ciCommand === null ? [] : [{ stage: "preflight", of: "ci", words: inWords(settings.ciCommand) }];
   return [
     ...(settings.build === "before-plan" ? [...builds, ...ci] : [...ci, ...builds]),
-    ...settings.migrations.flatMap(({ database, pending, apply, environment }) => [
-      { stage: "plan", of: database, words: withVariables(environment, pending) },
-      { stage: "migrate", of: database, words: withVariables(environment, apply) },
-    ]),
+    ...settings.migrations.flatMap(migrationsOf),
     ...settings.components.flatMap((component) => startOf(component, version)),
     ...checksOf(settings),
     ...(replaced === null || settings.rollout.keepStableMs > 0
       ? []
       : settings.components.map((component) => stopOf(component, replaced))),
   ];
+}
+
+/** What a known tool has pending is read from files and its table, by no command. */
+function migrationsOf(migration: MigrationSettings): readonly CommandToRun[] {
+  const { database, environment } = migration;
+  const listed =
+    "pending" in migration
+      ? [{ stage: "plan", of: database, words: withVariables(environment, migration.pending) }]
+      : [];
+  const apply = "apply" in migration ? migration.apply : applyCommandOf(migration);
+  return [...listed, { stage: "migrate", of: database, words: withVariables(environment, apply) }];
 }
 
 function startOf(

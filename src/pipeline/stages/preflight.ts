@@ -8,6 +8,7 @@ import type { Artifact, Release } from "../../domain/release.ts";
 import type { Serving } from "../../domain/serving.ts";
 import { fail, pass, unknown, type Verdict } from "../../domain/verdict.ts";
 import type { Parts } from "../parts.ts";
+import { treeOf } from "../release-tree.ts";
 import type { Stage } from "../stage.ts";
 import { describeHolder } from "./lock.ts";
 
@@ -212,7 +213,23 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
         "Make room: sluice backup list",
       );
     }
-    return ok(`${backups.name}${free === undefined ? "" : `, ${humanBytes(free)} free`}`);
+    // B1: an older pg_dump than its server is found before anybody approves, not after.
+    const tools = await Promise.all(databases.map((database) => database.tools(signal)));
+    return ok([backups.name, ...(free === undefined ? [] : [`${humanBytes(free)} free`]), ...tools].join(", "));
+  },
+
+  migrations: async (parts, input, signal) => {
+    if (parts.migrators.length === 0) return ok("none declared");
+    const tree = await treeOf(parts, input, signal);
+    const found = await Promise.all(
+      parts.migrators.map(async ({ database, troubles }) =>
+        ((await troubles?.(tree, signal)) ?? []).map((trouble) => ({ database, ...trouble })),
+      ),
+    );
+    const detail = found.flat().map((trouble) => `${trouble.database}: ${trouble.detail}`);
+    const stop = found.flat().find(({ severity }) => severity === "stop");
+    if (stop) return bad(detail.join("; "), stop.hint);
+    return ok(detail.length > 0 ? `can run, but ${detail.join("; ")}` : "nothing stands against them");
   },
 
   "previous-available": async ({ target }, { serving }, signal) => {

@@ -1,0 +1,75 @@
+/**
+ * What a migration tool with a folder of files and a table of its own has to say about itself, so that `tool-migrator.ts` can
+ * do the rest: where its files are, what its table says, how it is called, and what its complaints mean.
+ */
+import type { MigrationTrouble } from "../ports/migrator.ts";
+import type { MigrationSession } from "./migration-session.ts";
+import type { CommandEnvironment } from "./run-command.ts";
+
+/** One migration of the release. */
+export interface MigrationFile {
+  readonly id: string;
+  /** Its name in the tool's table. */
+  readonly key: string;
+  /** Undefined where it is a program and not SQL. */
+  readonly sql: string | undefined;
+  readonly checksum?: string;
+  /** All of it or nothing: the tool runs it in a transaction, so that after a lock timeout it may be tried again. */
+  readonly atomic: boolean;
+}
+
+export interface MigrationRow {
+  readonly key: string;
+  readonly checksum?: string;
+  /** Begun and not ended well: the tool refuses to go on. Its own words, or empty. */
+  readonly failed?: string;
+}
+
+/** What the tool's words mean. */
+export interface Explanation {
+  readonly message: string;
+  /** Ends with a command. */
+  readonly hint: string;
+}
+
+export interface ToolCall {
+  /** Absolute: the release's tree and the working directory in it. */
+  readonly folder: string;
+  readonly environment: CommandEnvironment;
+  readonly timeoutMs: number;
+}
+
+export interface MigrationTool {
+  readonly kind: string;
+  /** As people say it. */
+  readonly title: string;
+  /** The tool of the project: relative paths are below the working directory. */
+  readonly program: readonly string[];
+  /** Besides the URL and what the configuration adds. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** After the program. */
+  readonly applyWords: readonly string[];
+  /** The variables in which it looks for the URL. */
+  readonly urlVariables: (folder: string) => Promise<readonly string[]>;
+  /** In the order of application. */
+  readonly files: (folder: string) => Promise<readonly MigrationFile[]>;
+  /** Its table, in the order of application; undefined: there is none yet. */
+  readonly rows: (session: MigrationSession) => Promise<readonly MigrationRow[] | undefined>;
+  /** The advisory lock under which it runs, as pg_locks shows it; without one two runs do not exclude each other. */
+  readonly advisoryLock?: { readonly classId: number; readonly objectId: number };
+  /** What its own table or settings say against a run. */
+  readonly troubles: (facts: ToolFacts) => Promise<readonly MigrationTrouble[]>;
+  /** Undefined: nothing known about it. */
+  readonly explain: (output: string) => Explanation | undefined;
+  /** The SQL of migrations that are programs, as the tool itself prints it. */
+  readonly printed?: (call: ToolCall, signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
+  /** True: what a lock timeout cut off is a failed migration to this tool, so locks are tried for beforehand. */
+  readonly triesLocksFirst?: boolean;
+}
+
+export interface ToolFacts {
+  readonly url: URL;
+  readonly session: MigrationSession;
+  readonly files: readonly MigrationFile[];
+  readonly rows: readonly MigrationRow[] | undefined;
+}

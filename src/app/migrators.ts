@@ -1,0 +1,118 @@
+/** Migration settings to migrators: a table of kinds, as everywhere. Secrets are looked up when a migrator is used. */
+import { join } from "node:path";
+import { commandMigrator } from "../adapters/command/migrator.ts";
+import { dbmateTool } from "../adapters/dbmate/migrator.ts";
+import type { MigrationTool } from "../adapters/migration-tool.ts";
+import { nodePgMigrateTool } from "../adapters/node-pg-migrate/migrator.ts";
+import { prismaTool } from "../adapters/prisma/migrator.ts";
+import { toolMigrator } from "../adapters/tool-migrator.ts";
+import { SluiceError } from "../domain/errors.ts";
+import { Secret } from "../domain/secret.ts";
+import type {
+  CommandMigrationSettings,
+  EnvironmentSettings,
+  MigrationToolKind,
+  ToolMigrationSettings,
+  ValueOrSecret,
+} from "../domain/settings.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Migrator } from "../ports/migrator.ts";
+
+type Resolve = (value: ValueOrSecret) => string | Secret;
+
+const tools = {
+  prisma: ({ tool, schema, folder }, url) =>
+    prismaTool({
+      program: tool,
+      schemaFile: schema,
+      migrationsFolder: folder,
+      databaseSchema: () => URL.parse(url().reveal())?.searchParams.get("schema") ?? "public",
+    }),
+  dbmate: ({ tool, folder, table }) =>
+    dbmateTool({
+      program: tool,
+      migrationsFolder: folder ?? join("db", "migrations"),
+      table: table ?? "schema_migrations",
+    }),
+  "node-pg-migrate": ({ tool, folder, table }) =>
+    nodePgMigrateTool({ program: tool, migrationsFolder: folder ?? "migrations", table: table ?? "pgmigrations" }),
+} satisfies Record<MigrationToolKind, (settings: ToolMigrationSettings, url: () => Secret) => MigrationTool>;
+
+export function migratorsFor(settings: EnvironmentSettings, resolve: Resolve, clock: Clock): readonly Migrator[] {
+  return settings.migrations.map((migration) =>
+    "apply" in migration ? byCommands(migration, resolve) : byTool(migration, settings, resolve, clock),
+  );
+}
+
+/** Program and arguments, for those who show what would be run. */
+export function applyCommandOf(settings: ToolMigrationSettings): readonly string[] {
+  const { program, applyWords } = tools[settings.kind](settings, () => new Secret("DATABASE_URL", ""));
+  return [...program, ...applyWords];
+}
+
+const resolved = (environment: Readonly<Record<string, ValueOrSecret>>, resolve: Resolve) =>
+  Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, resolve(value)]));
+
+function byCommands(settings: CommandMigrationSettings, resolve: Resolve): Migrator {
+  const { database, apply, pending, timeoutMs, environment } = settings;
+  const make = () =>
+    commandMigrator({
+      name: database,
+      database,
+      apply,
+      pending,
+      environment: resolved(environment, resolve),
+      timeoutMs,
+    });
+  return {
+    kind: "command",
+    database,
+    pending: async (...args) => make().pending(...args),
+    apply: async (...args) => make().apply(...args),
+  };
+}
+
+function byTool(
+  settings: ToolMigrationSettings,
+  { databases }: EnvironmentSettings,
+  resolve: Resolve,
+  clock: Clock,
+): Migrator {
+  const { database, kind, environment } = settings;
+  const url = () => urlOf(settings, databases, resolve);
+  const make = () =>
+    toolMigrator(tools[kind](settings, url), {
+      ...settings,
+      url,
+      environment: () => resolved(environment, resolve),
+      clock,
+    });
+  return {
+    kind,
+    database,
+    pending: async (...args) => make().pending(...args),
+    apply: async (...args) => make().apply(...args),
+    applied: async (...args) => make().applied(...args),
+    troubles: async (...args) => make().troubles(...args),
+    settle: async (...args) => make().settle(...args),
+  };
+}
+
+function urlOf(
+  { database, url }: ToolMigrationSettings,
+  databases: EnvironmentSettings["databases"],
+  resolve: Resolve,
+): Secret {
+  const own = databases.find(({ name }) => name === database);
+  const written = url ?? (own?.kind === "postgres" ? own.url : undefined);
+  if (written === undefined)
+    throw new SluiceError({
+      code: "CONFIG_INVALID",
+      remedy: "operator",
+      at: `migrations.${database}`,
+      message: `The migrations of ${database} have no PostgreSQL URL.`,
+      hint: `Declare databases.${database} with kind: postgres, then run: sluice validate`,
+    });
+  const value = resolve(written);
+  return value instanceof Secret ? value : new Secret("DATABASE_URL", value);
+}
