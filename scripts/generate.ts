@@ -1,15 +1,17 @@
 /**
  * `npm run generate`: writes the files that are made from code. With `--check` it only compares, and ends with 1 when one
- * differs. src/config/generated.test.ts compares them too.
+ * differs. src/config/generated.test.ts and test/migrations/corpus.test.ts compare them too.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { generatedFiles } from "../src/config/generated.ts";
+import { migrationsPage } from "../test/migrations/page.ts";
 
 const root = dirname(import.meta.dirname);
 const onlyCompare = process.argv.includes("--check");
 
-const differing = generatedFiles().filter(({ path, text }) => {
+const files = [...generatedFiles(), { path: "docs/migrations.md", text: migrationsPage() }];
+const differing = files.filter(({ path, text }) => {
   try {
     return readFileSync(join(root, path), "utf8") !== text;
   } catch {

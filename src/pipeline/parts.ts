@@ -19,6 +19,7 @@ import type { Notifier } from "../ports/notifier.ts";
 import type { Router } from "../ports/router.ts";
 import type { RunFolder } from "../ports/run-folder.ts";
 import type { Source } from "../ports/source.ts";
+import type { SqlGrammar } from "../ports/sql-grammar.ts";
 import type { Instance, Target } from "../ports/target.ts";
 
 export interface Parts {
@@ -35,6 +36,8 @@ export interface Parts {
   readonly metricSources: readonly MetricSource[];
   readonly databases: readonly Database[];
   readonly migrators: readonly Migrator[];
+  /** Of PostgreSQL: what pending migrations say (M4). */
+  readonly sqlGrammar: SqlGrammar;
   readonly backups: BackupStore;
   readonly hosts: readonly Host[];
   readonly checks: {

@@ -1,5 +1,6 @@
 /** The parts of one environment as one process of the scenario gets them: once the process is dead, nothing it calls happens. */
 import { createHash, hash } from "node:crypto";
+import { grammarAtHand } from "../../src/adapters/postgres-grammar/grammar.ts";
 import { redactor } from "../../src/domain/redactor.ts";
 import { Secret } from "../../src/domain/secret.ts";
 import type { EnvironmentSettings } from "../../src/domain/settings.ts";
@@ -24,6 +25,8 @@ import type { Place } from "./world-place.ts";
 import { sentinel } from "./world-settings.ts";
 import type { Releases } from "./world-sources.ts";
 import { seenThrough } from "./world-wrap.ts";
+
+const sqlGrammar = await grammarAtHand();
 
 export interface Shared {
   readonly clock: Clock;
@@ -101,6 +104,7 @@ export function partsOf(settings: EnvironmentSettings, place: Place, shared: Sha
     metricSources: [],
     databases: [mortal(shared.database)],
     migrators: [mortal(shared.migrator)],
+    sqlGrammar: mortal(sqlGrammar),
     backups: mortal(shared.backups),
     hosts: [mortal(hostOf(shared))],
     checks: checksOf(place, shared),

@@ -2,6 +2,7 @@
  * The world of one simulation: everything in memory, on one virtual clock. It listens to the deployment's events, as people and
  * faults do: votes are given when they are asked for, and what goes wrong in the middle of the rollout goes wrong then.
  */
+import { postgresGrammar } from "../../adapters/postgres-grammar/grammar.ts";
 import { processTarget } from "../../adapters/process/process-target.ts";
 import type { NewEvent } from "../../domain/events.ts";
 import { stepsFor } from "../../domain/rollout.ts";
@@ -10,6 +11,7 @@ import { memoryLedger } from "../../engine/ledger/memory-ledger.ts";
 import { type VirtualClock, virtualClock } from "../../engine/simulated/virtual-clock.ts";
 import { simulatedWorld } from "../../engine/simulated/world.ts";
 import type { Ledger } from "../../ports/ledger.ts";
+import type { SqlGrammar } from "../../ports/sql-grammar.ts";
 import type { Mishaps } from "./mishaps.ts";
 import { type SimulatedParts, simulatedParts } from "./parts.ts";
 import { votesOf } from "./people.ts";
@@ -96,7 +98,10 @@ export function openWorld(settings: EnvironmentSettings, options: SimulateOption
   const ledger = failing(heard, () => broken.ledgerAway, unreachable("LEDGER_UNREACHABLE", "ledger"));
   const migrations = migrationsOf(settings, options);
   const { source } = release;
-  const parts = simulatedParts({ settings, clock, ledger, source, place, broken, candidate, migrations });
+  // Read for real, and simulated time stands still meanwhile.
+  const grammar = postgresGrammar();
+  const sqlGrammar: SqlGrammar = { read: (...args) => clock.hold(grammar.read(...args)) };
+  const parts = simulatedParts({ settings, clock, ledger, source, place, broken, candidate, migrations, sqlGrammar });
   const simulated = simulatedWorld({ clock });
   const processes = simulatedProcesses({ simulated, ledger, rawLedger, partsFor: parts.partsFor });
   const world: World = {

@@ -19,6 +19,7 @@ import type { Ledger } from "../../ports/ledger.ts";
 import type { Migrator, PendingMigration } from "../../ports/migrator.ts";
 import type { RunFolder } from "../../ports/run-folder.ts";
 import type { Source } from "../../ports/source.ts";
+import type { SqlGrammar } from "../../ports/sql-grammar.ts";
 import { memoryBackupStore } from "../../testing/memory-backup-store.ts";
 import { memoryCheckpoints } from "../../testing/memory-checkpoints.ts";
 import { memoryDatabase } from "../../testing/memory-database.ts";
@@ -39,6 +40,7 @@ export interface WorldParts {
   readonly candidate: string;
   /** How many migrations the release brings, to each database that has a tool for them. */
   readonly migrations: number;
+  readonly sqlGrammar: SqlGrammar;
 }
 
 export interface SimulatedParts {
@@ -82,6 +84,7 @@ export function simulatedParts(world: WorldParts): SimulatedParts {
       metricSources: [],
       databases: databases.map(mortal),
       migrators: migrators.map(mortal),
+      sqlGrammar: mortal(world.sqlGrammar),
       backups: mortal(backups),
       hosts: [simulatedHost],
       checks,

@@ -4,22 +4,14 @@
  */
 import semver from "semver";
 import { SluiceError } from "../../domain/errors.ts";
-import { lintMigrations } from "../../domain/migration-lint.ts";
-import {
-  blockingFindings,
-  digestText,
-  type Finding,
-  type Plan,
-  type PlannedMigration,
-  type PlannedStep,
-} from "../../domain/plan.ts";
+import { blockingFindings, digestText, type Finding, type Plan, type PlannedStep } from "../../domain/plan.ts";
 import type { Artifact, Release } from "../../domain/release.ts";
 import { assessRisk } from "../../domain/risk.ts";
 import { stepsFor } from "../../domain/rollout.ts";
 import type { Serving } from "../../domain/serving.ts";
 import { foresight } from "../foresight.ts";
 import type { Parts } from "../parts.ts";
-import { treeOf } from "../release-tree.ts";
+import { lintFinding, migrationOutlook } from "../planned-migrations.ts";
 import type { PlanFacts, Stage } from "../stage.ts";
 import { lastStages } from "./all.ts";
 
@@ -55,9 +47,10 @@ export const planning: Stage<PlanInput, PlanInput, MadePlan> = {
 export async function makePlan(parts: Parts, input: PlanInput, signal: AbortSignal): Promise<MadePlan> {
   const { settings } = parts;
   const serving = input.serving ?? undefined;
-  const migrations = await plannedMigrations(parts, input, signal);
+  const outlook = await migrationOutlook(parts, input, signal);
+  const migrations = outlook.planned;
   const facts: PlanFacts = { settings, release: input.release, artifacts: input.artifacts, serving, migrations };
-  const findings = [...input.findings, ...lintFinding(parts, input.serving, migrations)];
+  const findings = [...input.findings, ...lintFinding(parts, input.serving, outlook)];
   const changes = await parts.source.changes(serving?.commit, input.release.commit, changesShown, signal);
   const plan: Plan = {
     deploymentId: input.deploymentId,
@@ -106,61 +99,6 @@ function codeFor(
   if (finding.detail.startsWith("LOCK_HELD")) return "LOCK_HELD";
   if (finding.check === "migration-lint") return "MIGRATION_INCOMPATIBLE";
   return finding.check === "ci" ? "CI_NOT_PASSED" : "PREFLIGHT_FAILED";
-}
-
-async function plannedMigrations(
-  parts: Parts,
-  input: PlanInput,
-  signal: AbortSignal,
-): Promise<readonly PlannedMigration[]> {
-  const planned: PlannedMigration[] = [];
-  for (const migrator of parts.migrators) {
-    const tree = await treeOf(parts, input, signal);
-    const pending = await migrator.pending(tree, signal);
-    const dialect =
-      parts.databases.find(({ name }) => name === migrator.database)?.kind === "sqlite" ? "sqlite" : "postgres";
-    const { findings } = lintMigrations(pending, dialect);
-    for (const { id, sql } of pending) {
-      planned.push({
-        database: migrator.database,
-        id,
-        sql: sql ?? null,
-        class: lintMigrations(sql === undefined ? [{ id }] : [{ id, sql }], dialect).class,
-        findings: findings
-          .filter(({ migration }) => migration === id)
-          .map(({ rule, statement, reason, recipe, severity }) => ({ rule, statement, reason, recipe, severity })),
-      });
-    }
-  }
-  return planned;
-}
-
-/** M4: a migration that would break the version still serving. Without one that serves, nothing can break. */
-function lintFinding(
-  parts: Parts,
-  serving: Serving | null,
-  migrations: readonly PlannedMigration[],
-): readonly Finding[] {
-  const action = parts.settings.checks["migration-lint"];
-  if (action === "off" || parts.migrators.length === 0) return [];
-  const found = migrations.flatMap(({ id, findings }) => findings.map((finding) => ({ ...finding, id })));
-  const breaking = found.filter(({ severity }) => severity === "block");
-  const [first] = breaking;
-  if (serving === null || first === undefined) {
-    const warned = found.length > 0 ? `; ${found.length} remarks in the plan` : "";
-    const detail =
-      migrations.length === 0 ? "no migrations" : `${migrations.length} fit the version that serves${warned}`;
-    return [{ check: "migration-lint", action, verdict: "pass", detail, hint: "" }];
-  }
-  return [
-    {
-      check: "migration-lint",
-      action,
-      verdict: "fail",
-      detail: breaking.map(({ id, rule, statement, reason }) => `${id} ${rule}: ${statement}: ${reason}`).join("; "),
-      hint: `${first.recipe.join(" ")} See the plan: sluice plan ${parts.settings.environment} <version>`,
-    },
-  ];
 }
 
 function plannedSteps(facts: PlanFacts): readonly PlannedStep[] {

@@ -1,18 +1,18 @@
 /**
- * SQL cut into statements, each in a canonical form that rules can be matched against: one blank between tokens, keywords
- * and plain names in capitals, quoted names as `"name"`, every string as `''`, comments gone. It is a tokenizer, not a
- * grammar: what it cannot read to its end is a fault, never a guess.
+ * SQLite's SQL cut into statements, each in a canonical form that rules can be matched against: one blank between tokens,
+ * keywords and plain names in capitals, quoted names as `"name"`, every string as `''`, comments gone. It is a tokenizer, not
+ * a grammar: what it cannot read to its end is a fault, never a guess.
  */
-export type SqlDialect = "postgres" | "sqlite";
-
-export interface SqlStatement {
+export interface SqliteStatement {
   /** As written, in one line, with its comments. */
   readonly text: string;
+  /** What stands before it. */
+  readonly comments: string;
   readonly canonical: string;
 }
 
-export type SqlReading =
-  | { readonly kind: "read"; readonly statements: readonly SqlStatement[] }
+export type SqliteReading =
+  | { readonly kind: "read"; readonly statements: readonly SqliteStatement[] }
   | { readonly kind: "fault"; readonly fault: string };
 
 interface Token {
@@ -23,21 +23,24 @@ interface Token {
 
 type Scanner = (sql: string, at: number) => Token | { readonly fault: string } | undefined;
 
-export function readSql(sql: string, dialect: SqlDialect): SqlReading {
-  const scanners = [...scannersOf[dialect], word, number, mark];
+/** In UTF-16 units, as of the other grammar (adapters/postgres-grammar/parse.ts). */
+const longestText = 1_000_000;
+
+export function readSqlite(sql: string): SqliteReading {
+  if (sql.length > longestText) return { kind: "fault", fault: `it has ${sql.length} characters, too many to be read` };
+  if (sql.includes("\0")) return { kind: "fault", fault: "a NUL character stands in it" };
   const splitter = newSplitter(sql);
   for (let at = 0; at < sql.length; ) {
-    const token = firstToken(scanners, sql, at);
+    const token = firstToken(sql, at);
     if ("fault" in token) return { kind: "fault", fault: token.fault };
-    // psql's own commands (\connect, \i) lead to statements that are not here.
-    if (token.canonical === "\\") return { kind: "fault", fault: "a psql command stands in it" };
+    if (token.canonical === "\\") return { kind: "fault", fault: "a backslash stands outside of any text" };
     splitter.take(token, at);
     at = token.end;
   }
   return splitter.end();
 }
 
-function firstToken(scanners: readonly Scanner[], sql: string, at: number): Token | { readonly fault: string } {
+function firstToken(sql: string, at: number): Token | { readonly fault: string } {
   for (const scan of scanners) {
     const token = scan(sql, at);
     if (token !== undefined) return token;
@@ -45,17 +48,19 @@ function firstToken(scanners: readonly Scanner[], sql: string, at: number): Toke
   return { canonical: "", end: at + 1 };
 }
 
-/** A semicolon ends a statement, unless it stands in parentheses (CREATE RULE) or in a body (BEGIN … END). */
+/** A semicolon ends a statement, unless it stands in parentheses or in the body of a trigger (BEGIN … END). */
 function newSplitter(sql: string) {
-  const statements: SqlStatement[] = [];
+  const statements: SqliteStatement[] = [];
   let words: string[] = [];
-  let startsAt = 0;
+  let [endedAt, startsAt] = [0, 0];
   let parentheses = 0;
   let blocks = 0;
   const close = (endsAt: number) => {
     const text = sql.slice(startsAt, endsAt).replace(/\s+/g, " ").trim();
-    if (words.length > 0) statements.push({ text, canonical: words.join(" ") });
+    const comments = sql.slice(endedAt, startsAt);
+    if (words.length > 0) statements.push({ text, comments, canonical: words.join(" ") });
     words = [];
+    endedAt = endsAt + 1;
   };
   const add = (canonical: string, at: number) => {
     if (words.length === 0) startsAt = at;
@@ -68,7 +73,7 @@ function newSplitter(sql: string) {
       if (canonical === ";" && parentheses === 0 && blocks === 0) close(at);
       else if (canonical !== "") add(canonical, at);
     },
-    end(): SqlReading {
+    end(): SqliteReading {
       close(sql.length);
       if (parentheses !== 0) return { kind: "fault", fault: "its parentheses do not match" };
       return blocks === 0 ? { kind: "read", statements } : { kind: "fault", fault: "a BEGIN has no END" };
@@ -82,12 +87,10 @@ export function parenthesisStep(token: string): number {
   return token === ")" ? -1 : 0;
 }
 
-const bodied = new Set(["TRIGGER", "FUNCTION", "PROCEDURE"]);
-
 /** Bodies are counted only where they can be: elsewhere BEGIN and END are statements of a transaction. */
 function blockStep(words: readonly string[], next: string, open: number): number {
   if (next !== "BEGIN" && next !== "CASE" && next !== "END") return 0;
-  if (words[0] !== "CREATE" || !words.slice(1, 5).some((one) => bodied.has(one))) return 0;
+  if (words[0] !== "CREATE" || !words.slice(1, 3).includes("TRIGGER")) return 0;
   if (next === "BEGIN") return 1;
   if (open === 0) return 0;
   return next === "CASE" ? 1 : -1;
@@ -97,33 +100,10 @@ const blank: Scanner = (sql, at) => matching(/\s+/y, sql, at, () => "");
 
 const lineComment: Scanner = (sql, at) => matching(/--[^\n]*/y, sql, at, () => "");
 
-/** PostgreSQL nests comments, SQLite does not; read the other way, a statement could hide in one. */
-const blockComment =
-  (nested: boolean): Scanner =>
-  (sql, at) => {
-    if (!sql.startsWith("/*", at)) return undefined;
-    const end = endOfComment(sql, at + 2, nested);
-    return end < 0 ? { fault: "a comment has no end" } : { canonical: "", end };
-  };
-
-function endOfComment(sql: string, from: number, nested: boolean): number {
-  const marks = /\/\*|\*\//g;
-  marks.lastIndex = from;
-  let depth = 1;
-  for (let found = marks.exec(sql); found !== null; found = marks.exec(sql)) {
-    depth += found[0] === "*/" ? -1 : Number(nested);
-    if (depth === 0) return marks.lastIndex;
-  }
-  return -1;
-}
-
-const dollarQuote: Scanner = (sql, at) => {
-  const opening = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y;
-  opening.lastIndex = at;
-  const tag = opening.exec(sql)?.[0];
-  if (tag === undefined) return undefined;
-  const close = sql.indexOf(tag, at + tag.length);
-  return close < 0 ? { fault: `a text quoted by ${tag} has no end` } : { canonical: "''", end: close + tag.length };
+const blockComment: Scanner = (sql, at) => {
+  if (!sql.startsWith("/*", at)) return undefined;
+  const end = sql.indexOf("*/", at + 2);
+  return end < 0 ? { fault: "a comment has no end" } : { canonical: "", end: end + 2 };
 };
 
 /** Text between two quotes. */
@@ -137,7 +117,7 @@ const quoted =
     return end < 0 ? { fault: "a quoted name has no end" } : { canonical: nameOf(sql.slice(at, end)), end };
   };
 
-/** What `pieces` finds other than the closing quote stands for itself: a doubled quote, an escape. */
+/** What `pieces` finds other than the closing quote stands for itself: a doubled quote. */
 function endOfQuoted(sql: string, from: number, pieces: RegExp, quote: string): number {
   pieces.lastIndex = from;
   let found = pieces.exec(sql);
@@ -146,8 +126,6 @@ function endOfQuoted(sql: string, from: number, pieces: RegExp, quote: string): 
 }
 
 const string = quoted(/'/y, /''|'/g, "'");
-/** PostgreSQL's E'…', in which a backslash takes away the meaning of what follows. */
-const escapeString = quoted(/[eE]'/y, /\\[\s\S]|''|'/g, "'");
 const quotedName = quoted(/"/y, /""|"/g, '"');
 const backtickedName = quoted(/`/y, /``|`/g, "`");
 const bracketedName: Scanner = (sql, at) => matching(/\[[^\]]*\]/y, sql, at, nameOf);
@@ -169,7 +147,15 @@ function matching(pattern: RegExp, sql: string, at: number, canonical: (text: st
   return text === undefined ? undefined : { canonical: canonical(text), end: at + text.length };
 }
 
-const scannersOf: Readonly<Record<SqlDialect, readonly Scanner[]>> = {
-  postgres: [blank, lineComment, blockComment(true), dollarQuote, escapeString, string, quotedName],
-  sqlite: [blank, lineComment, blockComment(false), string, quotedName, backtickedName, bracketedName],
-};
+const scanners: readonly Scanner[] = [
+  blank,
+  lineComment,
+  blockComment,
+  string,
+  quotedName,
+  backtickedName,
+  bracketedName,
+  word,
+  number,
+  mark,
+];

@@ -1,0 +1,115 @@
+/** P2 M4: the pending migrations of a release, read by the grammar of their database and judged against what serves. */
+
+import { underWindow, type WindowFacts } from "../domain/migrations/contract-window.ts";
+import { findDrift } from "../domain/migrations/drift.ts";
+import { lintMigrations, type MigrationFinding, type MigrationVerdict } from "../domain/migrations/lint.ts";
+import { lintSqliteMigrations } from "../domain/migrations/sqlite-lint.ts";
+import type { Finding, PlannedMigration } from "../domain/plan.ts";
+import type { Artifact, Release } from "../domain/release.ts";
+import type { Serving } from "../domain/serving.ts";
+import type { Migrator, PendingMigration } from "../ports/migrator.ts";
+import type { Parts } from "./parts.ts";
+import { treeOf } from "./release-tree.ts";
+
+export interface MigrationOutlook {
+  readonly planned: readonly PlannedMigration[];
+  /** About migrations that are applied already (rule 14). */
+  readonly drift: readonly MigrationFinding[];
+}
+
+interface Input {
+  readonly release: Release;
+  readonly artifacts: readonly Artifact[];
+  readonly serving: Serving | null;
+}
+
+export async function migrationOutlook(parts: Parts, input: Input, signal: AbortSignal): Promise<MigrationOutlook> {
+  if (parts.migrators.length === 0) return { planned: [], drift: [] };
+  const tree = await treeOf(parts, input, signal);
+  const window = await windowFacts(parts, input.serving);
+  const outlooks: MigrationOutlook[] = [];
+  for (const migrator of parts.migrators) outlooks.push(await outlookOf(migrator, tree, window, parts, signal));
+  return {
+    planned: outlooks.flatMap(({ planned }) => planned),
+    drift: outlooks.flatMap(({ drift }) => drift),
+  };
+}
+
+async function outlookOf(
+  migrator: Migrator,
+  tree: string,
+  window: WindowFacts,
+  parts: Parts,
+  signal: AbortSignal,
+): Promise<MigrationOutlook> {
+  const pending = await migrator.pending(tree, signal);
+  const drift = findDrift((await migrator.applied?.(tree, signal)) ?? [], pending);
+  const verdicts = await judge(migrator.database, pending, parts, signal);
+  const planned = verdicts.map(({ id, class: kind, findings }, at) => ({
+    database: migrator.database,
+    id,
+    sql: pending[at]?.sql ?? null,
+    class: kind,
+    findings: [
+      ...findings.map((one) => underWindow(one, window)),
+      ...drift.filter(({ migration }) => migration === id),
+    ].map(({ rule, statement, reason, recipe, severity }) => ({ rule, statement, reason, recipe, severity })),
+  }));
+  const ids = new Set(pending.map(({ id }) => id));
+  return { planned, drift: drift.filter(({ migration }) => !ids.has(migration)) };
+}
+
+async function judge(
+  database: string,
+  pending: readonly PendingMigration[],
+  parts: Parts,
+  signal: AbortSignal,
+): Promise<readonly MigrationVerdict[]> {
+  if (parts.databases.find(({ name }) => name === database)?.kind === "sqlite") return lintSqliteMigrations(pending);
+  const shown = pending.flatMap(({ sql }) => (sql === undefined ? [] : [sql]));
+  const readings = shown.length === 0 ? [] : await parts.sqlGrammar.read(shown, signal);
+  const next = readings.values();
+  return lintMigrations(
+    pending.map(({ sql, ...migration }) => {
+      const reading = sql === undefined ? undefined : next.next().value;
+      return reading === undefined ? migration : { ...migration, reading };
+    }),
+  );
+}
+
+/** How many earlier versions are looked at: more than anybody promotes within a rollback window. */
+const servedSeen = 50;
+
+async function windowFacts({ ledger, settings }: Parts, serving: Serving | null): Promise<WindowFacts> {
+  const { environment, rollback } = settings;
+  const served = serving === null ? [] : await ledger.servingHistory(environment, servedSeen);
+  return { served, windowMs: rollback.windowMs, nowMs: await ledger.now() };
+}
+
+/** M4: a migration that would break the version still serving. Without one that serves, nothing can break. */
+export function lintFinding(
+  parts: Pick<Parts, "settings" | "migrators">,
+  serving: Serving | null,
+  { planned, drift }: MigrationOutlook,
+): readonly Finding[] {
+  const action = parts.settings.checks["migration-lint"];
+  if (action === "off" || parts.migrators.length === 0) return [];
+  const found = planned.flatMap(({ id, findings }) => findings.map((finding) => ({ ...finding, id })));
+  const breaking = serving === null ? [] : found.filter(({ severity }) => severity === "block");
+  const counting = [...drift.map((finding) => ({ ...finding, id: finding.migration })), ...breaking];
+  const [first] = counting;
+  if (first === undefined) {
+    const warned = found.length > 0 ? `; ${found.length} remarks in the plan` : "";
+    const detail = planned.length === 0 ? "no migrations" : `${planned.length} fit the version that serves${warned}`;
+    return [{ check: "migration-lint", action, verdict: "pass", detail, hint: "" }];
+  }
+  return [
+    {
+      check: "migration-lint",
+      action,
+      verdict: "fail",
+      detail: counting.map(({ id, rule, statement, reason }) => `${id} ${rule}: ${statement}: ${reason}`).join("; "),
+      hint: `${first.recipe.join(" ")} See the plan: sluice plan ${parts.settings.environment} <version>`,
+    },
+  ];
+}
