@@ -20,6 +20,7 @@ import {
 } from "../backup-manifest.ts";
 import { locationOf, type S3Place } from "./client.ts";
 import { leftOversIn } from "./left-overs.ts";
+import { requireLock } from "./lock.ts";
 import { type Protection, put } from "./put.ts";
 import { readObject } from "./read.ts";
 import { type Bucket, bucketAt, headOf, removeObject, requireBucket, sizesIn, textOf } from "./requests.ts";
@@ -119,6 +120,7 @@ async function putManifest(
   const key = manifest.key + manifestSuffix;
   const object = { key, writing: randomUUID(), mustBeNew: false, contentType: "application/json", ...protection };
   await putWhole(bucket, object, Buffer.from(manifestText(manifest)), signal);
+  await requireLock(bucket, key, protection.lock, signal);
   try {
     await refuseOther();
   } catch (error) {
@@ -131,7 +133,7 @@ async function putManifest(
 function faultOf(
   { place }: Bucket,
   { key, sizeBytes }: BackupManifest,
-  head: Awaited<ReturnType<typeof headOf>>,
+  head: { readonly sizeBytes: number; readonly writing?: string | undefined } | undefined,
   writing: string | undefined,
 ): string | undefined {
   const location = locationOf(place, key);
@@ -186,11 +188,9 @@ async function readEntry(
   const { manifest } = read;
   if (manifest.key + manifestSuffix !== key) return faulty(`it describes another key, ${manifest.key}`);
   const sizeBytes = sizes.get(manifest.key);
-  const fault = faultOf(bucket, manifest, sizeBytes === undefined ? undefined : headOfSize(sizeBytes), undefined);
+  const fault = faultOf(bucket, manifest, sizeBytes === undefined ? undefined : { sizeBytes }, undefined);
   return fault === undefined ? { kind: "sound", key, manifest } : faulty(fault);
 }
-
-const headOfSize = (sizeBytes: number) => ({ sizeBytes, etag: "", writing: undefined });
 
 /** Removing what is not there is no error: a step that removes may run twice. */
 async function remove(bucket: Bucket, id: string, signal: AbortSignal): Promise<void> {

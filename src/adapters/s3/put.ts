@@ -7,6 +7,7 @@ import { SluiceError } from "../../domain/errors.ts";
 import type { StoredObject } from "../../ports/backup-store.ts";
 import { manifestSuffix } from "../backup-manifest.ts";
 import { locationOf } from "./client.ts";
+import { requireLock } from "./lock.ts";
 import { type Bucket, headOf, removeObject } from "./requests.ts";
 import {
   beginUpload,
@@ -103,6 +104,7 @@ async function finish(
   try {
     await makeVisible();
     await requireOurs(bucket, object, told().sizeBytes, signal);
+    await requireLock(bucket, object.key, object.lock, signal);
   } catch (error) {
     await removeIfOurs(bucket, object);
     throw error;

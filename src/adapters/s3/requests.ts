@@ -35,6 +35,8 @@ export interface Head {
   readonly etag: string;
   /** What its writer called the writing of it; only objects of ours have one. */
   readonly writing: string | undefined;
+  readonly lockMode: string | undefined;
+  readonly lockedUntil: Date | undefined;
 }
 
 /** The header in which an object says which `put` wrote it: names can be written twice, this cannot. */
@@ -55,10 +57,12 @@ export function headOf(bucket: Bucket, key: string, signal: AbortSignal): Promis
   });
 }
 
-const headFrom = ({ ContentLength = 0, ETag = "", Metadata }: HeadObjectCommandOutput): Head => ({
+const headFrom = ({ ContentLength = 0, ETag = "", Metadata, ...lock }: HeadObjectCommandOutput): Head => ({
   sizeBytes: ContentLength,
   etag: unquoted(ETag),
   writing: Metadata?.[writingHeader],
+  lockMode: lock.ObjectLockMode,
+  lockedUntil: lock.ObjectLockRetainUntilDate,
 });
 
 export const unquoted = (etag: string): string => etag.replaceAll('"', "");

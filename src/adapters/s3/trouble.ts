@@ -76,10 +76,18 @@ const troubles: readonly Trouble[] = [
     hint: `Correct backup.store.bucket or make the bucket, then ${lookAgain}`,
   },
   {
-    when: named("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"),
+    when: named("SignatureDoesNotMatch"),
     code: "BACKUP_FAILED",
     remedy: "operator",
-    says: ({ name }) => `it does not accept the access key or its secret (${name})`,
+    says: ({ name }) =>
+      `the secret of the access key is wrong, or something between here and there changes requests (${name})`,
+    hint: `Correct the secret that backup.store.secretKey names, then ${lookAgain}`,
+  },
+  {
+    when: named("InvalidAccessKeyId", "InvalidToken", "ExpiredToken"),
+    code: "BACKUP_FAILED",
+    remedy: "operator",
+    says: ({ name }) => `it does not accept the access key (${name})`,
     hint: `Correct the secrets that backup.store names, then ${lookAgain}`,
   },
   {

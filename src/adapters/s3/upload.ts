@@ -3,9 +3,10 @@
  * way, one being filled. An object appears when its last request is answered, never before, and a failed upload is withdrawn.
  */
 import { createHash } from "node:crypto";
-import type { CompletedPart, ObjectLockMode, ServerSideEncryption } from "@aws-sdk/client-s3";
+import type { CompletedPart, ServerSideEncryption } from "@aws-sdk/client-s3";
 import { SluiceError } from "../../domain/errors.ts";
 import { isAmazon, locationOf } from "./client.ts";
+import type { Lock } from "./lock.ts";
 import { type Bucket, writingHeader } from "./requests.ts";
 import { statusOf } from "./trouble.ts";
 
@@ -15,7 +16,7 @@ export interface ObjectToWrite {
   /** There was no such object: another writer's must not be written over. */
   readonly mustBeNew: boolean;
   readonly contentType: string;
-  readonly lock: { readonly ObjectLockMode: ObjectLockMode; readonly ObjectLockRetainUntilDate: Date } | undefined;
+  readonly lock: Lock | undefined;
   readonly encryption:
     | { readonly ServerSideEncryption: ServerSideEncryption; readonly SSEKMSKeyId?: string }
     | undefined;
