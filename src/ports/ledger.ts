@@ -14,6 +14,7 @@ import type { DeploymentEvent, NewEvent } from "../domain/events.ts";
 import type { Json } from "../domain/json.ts";
 import type { Notification } from "../domain/notification.ts";
 import type { Outcome } from "../domain/outcome.ts";
+import type { ScheduledDue, ScheduledEnd, ScheduledExecutor, ScheduledRun } from "../domain/schedule.ts";
 import type { Steering, SteeringOrder } from "../domain/steering.ts";
 import type { Superseded } from "../domain/supersede.ts";
 
@@ -283,6 +284,15 @@ export interface Ledger {
   /** The record of an ended deployment (D1): plain JSON, replaced as a whole while late lines (O5, notes) are added. */
   saveRecord(deploymentId: string, record: Json): Promise<void>;
   record(deploymentId: string): Promise<Json | undefined>;
+
+  /**
+   * True for exactly one caller per due time. @param after in place of that many claims, whose process died: again for one only.
+   */
+  claimScheduled(due: ScheduledDue, executor: ScheduledExecutor, after: number | null): Promise<boolean>;
+  /** The first end counts, and only that of the claim in charge. */
+  endScheduled(due: ScheduledDue, executor: ScheduledExecutor, end: ScheduledEnd): Promise<void>;
+  /** Newest due time first; with a name, those of this schedule. */
+  scheduled(environment: string, limit: number, name?: string): Promise<readonly ScheduledRun[]>;
 
   close(): Promise<void>;
 }

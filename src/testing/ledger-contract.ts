@@ -5,6 +5,7 @@ import { eventContract, peopleContract } from "./ledger-contract-events.ts";
 import { outboxContract, servingContract } from "./ledger-contract-keeping.ts";
 import { queueContract } from "./ledger-contract-queue.ts";
 import { rolloutContract } from "./ledger-contract-rollout.ts";
+import { scheduledContract } from "./ledger-contract-scheduled.ts";
 import { type AtDesk, acquired, chainHolds, deskIn, event, executor, type LedgerWorld, stale } from "./ledger-desk.ts";
 
 export type { LedgerWorld };
@@ -28,6 +29,7 @@ export function ledgerContract(name: string, newWorld: () => Promise<LedgerWorld
     eventContract(atDesk);
     servingContract(atDesk);
     outboxContract(atDesk);
+    scheduledContract(atDesk);
   });
 }
 

@@ -12,6 +12,7 @@ import { memoryAudit } from "./memory-audit.ts";
 import { memoryEvidence } from "./memory-evidence.ts";
 import { memoryLocks } from "./memory-locks.ts";
 import { memoryOutbox } from "./memory-outbox.ts";
+import { memoryScheduled } from "./memory-scheduled.ts";
 import { kept, type MemoryStore, memoryStore, type StoredServing, visible } from "./memory-store.ts";
 import { outcomeLatched, staleAttempt } from "./refusals.ts";
 
@@ -30,6 +31,7 @@ export function memoryLedger(options: { readonly now: () => number; readonly id?
     ...memoryAudit(store),
     ...memoryServing(store),
     ...memoryOutbox(store),
+    ...memoryScheduled(store.now),
     async saveRecord(deploymentId, record) {
       store.find(deploymentId);
       store.records.set(deploymentId, kept(record));

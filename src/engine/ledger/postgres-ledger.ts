@@ -11,6 +11,7 @@ import { postgresDeployments } from "./postgres-deployments.ts";
 import { postgresEvents, postgresPeople } from "./postgres-events.ts";
 import { postgresEvidence } from "./postgres-evidence.ts";
 import { postgresLocks, postgresServing } from "./postgres-locks.ts";
+import { postgresScheduled } from "./postgres-scheduled.ts";
 import { jsonText } from "./storable.ts";
 
 /** Opens the ledger, making or updating its tables. Throws LEDGER_UNREACHABLE or LEDGER_NEWER. */
@@ -27,6 +28,7 @@ export async function postgresLedger(options: { readonly url: string; readonly s
     ...postgresPeople(db),
     ...postgresEvidence(db),
     ...postgresOutbox(db),
+    ...postgresScheduled(db),
     ...postgresRecords(db),
     close: db.close,
   };

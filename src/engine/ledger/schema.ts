@@ -6,7 +6,7 @@
  */
 
 /** The number of migrations; recorded in `meta`. */
-export const ledgerVersion = 4;
+export const ledgerVersion = 5;
 
 /** The lowest number that a Sluice must know to work on these tables; recorded in `meta` as well. */
 export const ledgerRequires = 3;
@@ -169,6 +169,21 @@ create table if not exists $schema.buckets (
   index bigint not null,
   bucket jsonb not null,
   primary key (deployment_id, metric, index)
+);
+`,
+  // B6: each due time of each schedule, claimed by one.
+  `
+create table if not exists $schema.scheduled (
+  environment text not null,
+  name text not null,
+  due_at_ms bigint not null,
+  executor jsonb not null,
+  claims integer not null default 1,
+  claimed_at_ms bigint not null default $schema.now_ms(),
+  ended_at_ms bigint,
+  outcome text,
+  detail jsonb not null default 'null',
+  primary key (environment, name, due_at_ms)
 );
 `,
 ];
