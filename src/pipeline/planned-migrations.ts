@@ -2,7 +2,8 @@
 
 import { underWindow, type WindowFacts } from "../domain/migrations/contract-window.ts";
 import { findDrift } from "../domain/migrations/drift.ts";
-import { lintMigrations, type MigrationFinding, type MigrationVerdict } from "../domain/migrations/lint.ts";
+import type { MigrationFinding, MigrationVerdict } from "../domain/migrations/finding.ts";
+import { lintMigrations } from "../domain/migrations/lint.ts";
 import { lintSqliteMigrations } from "../domain/migrations/sqlite-lint.ts";
 import type { Finding, PlannedMigration } from "../domain/plan.ts";
 import type { Artifact, Release } from "../domain/release.ts";

@@ -46,10 +46,14 @@ interface RawTree {
 /** Places count bytes of UTF-8; a length of 0 reaches to the end. */
 function statementsOf(sql: string, { stmts = [] }: RawTree): readonly ParsedStatement[] {
   const bytes = Buffer.from(sql, "utf8");
-  return stmts.map(({ stmt = {}, stmt_location: from = 0, stmt_len: length = 0 }) => ({
-    text: bytes.toString("utf8", from, length === 0 ? bytes.length : from + length),
-    node: stmt as SqlNode,
-  }));
+  let endedAt = 0;
+  return stmts.map(({ stmt = {}, stmt_location: from = 0, stmt_len: length = 0 }) => {
+    const between = bytes.toString("utf8", endedAt, from);
+    // What follows a statement on its own line belongs to that one.
+    const comments = endedAt === 0 ? between : between.replace(/^[^\n]*\n?/, "");
+    endedAt = length === 0 ? bytes.length : from + length;
+    return { text: bytes.toString("utf8", from, endedAt), comments, node: stmt as SqlNode };
+  });
 }
 
 function syntaxFault(

@@ -4,7 +4,7 @@
  * knows is which versions serve and may come back, and when that ends.
  */
 import semver from "semver";
-import type { MigrationFinding } from "./lint.ts";
+import type { MigrationFinding } from "./finding.ts";
 import { declaration } from "./rule.ts";
 import { migrationRules } from "./rules.ts";
 
@@ -26,10 +26,10 @@ export type ContractRuling =
   /** `fromMs` absent: no waiting helps, a release has to come first. */
   | { readonly kind: "refused"; readonly reason: string; readonly fromMs?: number };
 
-/** The version that a statement's own comments name. Undefined: they name none. */
-export function safeSinceIn(text: string): string | undefined {
-  const comments = /^(?:\s*--[^\n]*(?:\n|$))+/.exec(text)?.[0] ?? "";
-  return /^\s*--\s*sluice:\s*safe since\s+(\S+)\s*$/im.exec(comments)?.[1];
+/** The version that the comments above a statement name, in a line of its own. Undefined: they name none. */
+export function safeSinceIn(comments: string): string | undefined {
+  const lines = comments.replace(/\/\*[\s\S]*?\*\//g, "");
+  return /^[ \t]*--[ \t]*sluice:[ \t]*safe since[ \t]+(\S+)\s*$/im.exec(lines)?.[1];
 }
 
 /** Until when a run may still go back to a version for which `needs` holds; undefined where none may. */

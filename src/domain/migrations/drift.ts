@@ -1,5 +1,5 @@
 /** Rule 14: whether what the database says was applied is what the release brings, and in the release's order. */
-import { findingOf, type MigrationFinding } from "./lint.ts";
+import { findingOf, type MigrationFinding } from "./finding.ts";
 import type { MigrationRule } from "./rules.ts";
 
 export interface AppliedMark {

@@ -7,11 +7,11 @@
  */
 import { safeSinceIn } from "./contract-window.ts";
 import { changesKnownRows } from "./data.ts";
+import { findingOf, type MigrationFinding, type MigrationVerdict, unread, verdictOf } from "./finding.ts";
 import { judgeStatement, locksTable, writesRows } from "./judge.ts";
 import { newMemory } from "./known.ts";
 import { isConcurrent } from "./locks.ts";
-import type { MigrationClass } from "./rule.ts";
-import { type Hit, hit, type MigrationRule, migrationRules, nothing } from "./rules.ts";
+import { type Hit, hit, nothing } from "./rules.ts";
 import { fieldsOf, kindOf, type ParsedStatement, type StatementsReading, textIn } from "./sql-tree.ts";
 
 export interface ReadMigration {
@@ -20,24 +20,6 @@ export interface ReadMigration {
   readonly reading?: StatementsReading;
   /** Whether its tool wraps it in a transaction; absent where that is not known. */
   readonly transaction?: boolean;
-}
-
-export interface MigrationFinding {
-  readonly rule: MigrationRule;
-  readonly migration: string;
-  /** In one line, at most 120 characters. */
-  readonly statement: string;
-  readonly reason: string;
-  readonly recipe: readonly string[];
-  readonly severity: "block" | "warn";
-  /** Every version from this one on can live with it, says the migration. */
-  readonly safeSince?: string;
-}
-
-export interface MigrationVerdict {
-  readonly id: string;
-  readonly class: MigrationClass;
-  readonly findings: readonly MigrationFinding[];
 }
 
 /** Judges a set of pending migrations in the order of their application. */
@@ -57,23 +39,6 @@ export function lintMigrations(migrations: readonly ReadMigration[]): readonly M
   });
 }
 
-/** A contract is whatever takes away; rows that change make a set of data of what would merely expand. */
-export function verdictOf(id: string, findings: readonly MigrationFinding[], changesRows: boolean): MigrationVerdict {
-  const classes = new Set<MigrationClass>(findings.map(({ rule }) => migrationRules[rule].class));
-  const kind = classes.has("contract") ? "contract" : changesRows || classes.has("data") ? "data" : "expand";
-  return { id, class: kind, findings };
-}
-
-export const unread = (id: string, fault: string): MigrationVerdict =>
-  verdictOf(id, [findingOf({ rule: "cannot-analyse", because: `It cannot be analysed: ${fault}.` }, id, "")], false);
-
-export function findingOf({ rule, because }: Hit, migration: string, text: string): MigrationFinding {
-  const line = text.replace(/\s+/g, " ").trim();
-  const statement = line.length > 120 ? `${line.slice(0, 119)}…` : line;
-  const { severity, reason, recipe } = migrationRules[rule];
-  return { rule, migration, statement, severity, reason: because ?? reason, recipe };
-}
-
 function findingsOf(
   migration: ReadMigration,
   statements: readonly ParsedStatement[],
@@ -83,10 +48,9 @@ function findingsOf(
   const together = { ...migration, statements: statements.length, locked: undefined as string | undefined };
   for (const statement of statements) {
     const broken = [...judgeStatement(statement.node, memory.known), ...besideOthers(statement, together, memory)];
-    const written = withoutLeadingComments(statement.text);
-    const safeSince = safeSinceIn(statement.text);
+    const safeSince = safeSinceIn(statement.comments);
     for (const one of oncePerRule(broken)) {
-      const finding = findingOf(one, migration.id, written);
+      const finding = findingOf(one, migration.id, statement.text);
       findings.push(safeSince === undefined ? finding : { ...finding, safeSince });
     }
     memory.note(statement);
@@ -135,6 +99,3 @@ function transactionIsOpen(statements: readonly ParsedStatement[]): boolean {
   }
   return open;
 }
-
-const withoutLeadingComments = (text: string): string =>
-  text.replace(/^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/, "");

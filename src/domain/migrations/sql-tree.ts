@@ -11,8 +11,10 @@ export interface SqlFields {
 }
 
 export interface ParsedStatement {
-  /** As written, with the comments before it. */
+  /** As written. */
   readonly text: string;
+  /** The lines above it, behind the end of the statement before. */
+  readonly comments: string;
   readonly node: SqlNode;
 }
 

@@ -3,7 +3,7 @@
  * small: what does not match is "cannot-analyse", never harmless.
  */
 import { safeSinceIn } from "./contract-window.ts";
-import { findingOf, type MigrationFinding, type MigrationVerdict, unread, verdictOf } from "./lint.ts";
+import { findingOf, type MigrationFinding, type MigrationVerdict, unread, verdictOf } from "./finding.ts";
 import type { MigrationRule } from "./rules.ts";
 import { parenthesisStep, readSqlite, type SqliteStatement } from "./sqlite-statements.ts";
 

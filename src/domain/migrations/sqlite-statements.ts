@@ -57,7 +57,9 @@ function newSplitter(sql: string) {
   let blocks = 0;
   const close = (endsAt: number) => {
     const text = sql.slice(startsAt, endsAt).replace(/\s+/g, " ").trim();
-    const comments = sql.slice(endedAt, startsAt);
+    const between = sql.slice(endedAt, startsAt);
+    // What follows a statement on its own line belongs to that one.
+    const comments = endedAt === 0 ? between : between.replace(/^[^\n]*\n?/, "");
     if (words.length > 0) statements.push({ text, comments, canonical: words.join(" ") });
     words = [];
     endedAt = endsAt + 1;
