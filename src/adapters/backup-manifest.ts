@@ -30,6 +30,7 @@ const Manifest = z.looseObject({
   ),
   level: z.enum(["stored", "readable", "restored", "equal"]),
   restoreCommands: z.array(z.string()),
+  signature: z.string().nullable().exactOptional(),
 });
 
 export type ReadManifest =

@@ -2,13 +2,15 @@
 import { createHash } from "node:crypto";
 import { diskBackupStore } from "../adapters/disk/backup-store.ts";
 import type { BackupManifest, TableFacts } from "../domain/backup.ts";
+import type { ManifestSignature } from "../domain/backup-signature.ts";
 import { SluiceError } from "../domain/errors.ts";
 import { planRetention, type RetentionPlan } from "../domain/retention.ts";
 import type { EnvironmentSettings } from "../domain/settings.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import type { DatabaseFacts } from "../ports/database.ts";
+import { checkedSignatures, requireTrusted, signerFor } from "./backup-keys.ts";
 
-/** Of several environments, each once, newest first: environments may share a folder. */
+/** Of several environments, each once, newest first: environments may share a folder. None of them was edited. */
 export async function listBackups(
   settings: readonly EnvironmentSettings[],
   signal: AbortSignal,
@@ -16,10 +18,12 @@ export async function listBackups(
   const folders = [...new Set(settings.map(({ backup }) => backup.folder))];
   const lists = await Promise.all(folders.map((folder) => diskBackupStore({ folder, name: folder }).list(signal)));
   const names = new Set(settings.map(({ environment }) => environment));
-  return lists
+  const manifests = lists
     .flat()
     .filter(({ environment }) => names.has(environment))
     .toSorted((a, b) => b.takenAtMs - a.takenAtMs);
+  await checkedSignatures(signerFor(settings), manifests, signal);
+  return manifests;
 }
 
 /** A whole id, or the beginning of exactly one. Throws BACKUP_UNKNOWN. */
@@ -41,6 +45,13 @@ export async function findBackup(
     hint: "List them: sluice backup list",
   });
 }
+
+/** Who vouches for what a manifest says. */
+export const signatureOf = (
+  settings: readonly EnvironmentSettings[],
+  manifest: BackupManifest,
+  signal: AbortSignal,
+): Promise<ManifestSignature> => signerFor(settings).check(manifest, signal);
 
 /** B5: what serves, what an open rollback window needs, and what failed stays, whatever its age. */
 export async function retentionOf(parts: Parts, manifests: readonly BackupManifest[]): Promise<RetentionPlan> {
@@ -84,16 +95,35 @@ export async function restoreBackup(
   const database = parts.databases.find(({ name }) => name === manifest.database);
   if (database === undefined) throw noDatabase(manifest, parts.settings.environment);
   await verifyStored(parts, manifest, signal);
-  const facts = await database.restore(manifest.format, parts.backups.get(manifest.key, signal), into, signal);
+  const facts = await database.restore(manifest.format, opened(parts, manifest, signal), into, signal);
   return { facts, differing: differencesOf(manifest, facts) };
+}
+
+/** What lies in the store as the database's reader wants it. Throws BACKUP_UNVERIFIED where nobody here can decrypt it. */
+export function opened(
+  { backups, seal, settings }: Pick<Parts, "backups" | "seal" | "settings">,
+  manifest: BackupManifest,
+  signal: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  const stored = backups.get(manifest.key, signal);
+  if (!manifest.encryption) return stored;
+  if (seal) return seal.open(stored);
+  throw new SluiceError({
+    code: "BACKUP_UNVERIFIED",
+    remedy: "operator",
+    at: "app.backups",
+    message: `${manifest.id} is encrypted, and ${settings.environment} has no backup.encryption any more.`,
+    hint: `Configure its identity, or restore it by its own commands: sluice backup show ${manifest.id}`,
+  });
 }
 
 /** Lie 1: what lies there now is hashed; what was once written does not count. Throws BACKUP_UNVERIFIED. */
 export async function verifyStored(
-  parts: Pick<Parts, "backups">,
+  parts: Pick<Parts, "backups" | "signer">,
   manifest: BackupManifest,
   signal: AbortSignal,
 ): Promise<void> {
+  if (parts.signer) await requireTrusted(parts.signer, manifest, signal);
   const hash = createHash("sha256");
   let sizeBytes = 0;
   for await (const chunk of parts.backups.get(manifest.key, signal)) {

@@ -12,15 +12,18 @@ export const keptCheckpoints = (file: string, allowedSigners: string | null): Ch
   checkpointFile({ file, keyFile: null, allowedSigners });
 
 /** The public halves of the configured keys, in OpenSSH's allowed_signers format; null where there is none to be read. */
-export function configuredSigners(all: readonly Pick<EnvironmentSettings, "audit">[]): string | null {
-  const lines = all.flatMap(({ audit }) => (audit.key === null ? [] : signerLine(audit.key)));
+export function configuredSigners(
+  all: readonly Pick<EnvironmentSettings, "audit">[],
+  namespace: "sluice-checkpoint" | "sluice-backup" = "sluice-checkpoint",
+): string | null {
+  const lines = all.flatMap(({ audit }) => (audit.key === null ? [] : signerLine(audit.key, namespace)));
   return lines.length === 0 ? null : [...new Set(lines)].join("\n");
 }
 
-function signerLine(key: string): readonly string[] {
+function signerLine(key: string, namespace: string): readonly string[] {
   try {
     const [kind, text] = readText(key.endsWith(".pub") ? key : `${key}.pub`).split(/\s+/);
-    return kind && text ? [`sluice namespaces="sluice-checkpoint" ${kind} ${text}`] : [];
+    return kind && text ? [`sluice namespaces="${namespace}" ${kind} ${text}`] : [];
   } catch {
     return [];
   }

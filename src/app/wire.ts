@@ -24,6 +24,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Database } from "../ports/database.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import type { Router } from "../ports/router.ts";
+import { sealFor, signerFor } from "./backup-keys.ts";
 import { checkpointsFor } from "./checkpoints.ts";
 import { checksFor } from "./checks.ts";
 import { hashOf, sha256Of } from "./hashing.ts";
@@ -49,6 +50,7 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
   const redact = redactor([...secrets.values()]);
   const source = gitSource({ repository: projectFolder });
   const artifactsFolder = join(stateFolder, "artifacts");
+  const seal = sealFor(settings, resolve);
   const databases = settings.databases.map((database) => databaseFor(database, resolve));
   return {
     settings,
@@ -69,6 +71,8 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
     migrators: migratorsFor(settings, resolve, clock),
     sqlGrammar: postgresGrammar(),
     backups: diskBackupStore({ folder: settings.backup.folder, name: settings.backup.folder }),
+    ...(seal ? { seal } : {}),
+    signer: signerFor([settings]),
     hosts: [localHost()],
     checks: checksFor(settings, { clock, databases, resolve, redact: redact.text }),
     secrets: { missing: () => missing, resolve },

@@ -48,6 +48,7 @@ const approvals = { approvers: [], timeout: "48h", remindEvery: "4h" };
 const backup = {
   folder: ".sluice/backups",
   name: "{environment}-{database}-{time}-{deployment}",
+  proof: { budget: "10m", equalWithin: "24h" },
   keepNewest: 10,
   keepRecordedDays: 365,
 };

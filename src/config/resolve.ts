@@ -67,6 +67,14 @@ export function resolveEnvironment(
       policy: backup.policy,
       folder: absolute(backup.folder),
       nameTemplate: backup.name,
+      proof: {
+        level: backup.proof.level ?? (backup.policy === "verified" ? "equal" : "readable"),
+        budgetMs: backup.proof.budget,
+        equalWithinMs: backup.proof.equalWithin,
+      },
+      encryption: backup.encryption
+        ? { recipients: backup.encryption.recipients, identity: backup.encryption.identity ?? null }
+        : null,
       keepNewest: backup.keepNewest,
       keepRecordedDays: backup.keepRecordedDays,
     },

@@ -57,7 +57,8 @@ function usesOf({ path, written }: Layer): readonly Use[] {
     }),
   );
   const metrics = (written.metrics ?? []).flatMap((source, at) => usesInJson(source, [...path, "metrics", at]));
-  return [...variables, ...steps, ...metrics];
+  const backups = usesIn(written.backup?.encryption, [...path, "backup", "encryption"]);
+  return [...variables, ...steps, ...metrics, ...backups];
 }
 
 /** What every environment uses must be declared for every one; what one uses, for that one. */

@@ -92,6 +92,19 @@ const backupsHaveSomethingToSave: Rule = ({ configuration, environments, warn })
   }
 };
 
+/** "Verified" is said of what was restored and found equal, of nothing less (Z3). */
+const verifiedMeansEqual: Rule = ({ environments, fault }) => {
+  for (const { complete, place } of environments) {
+    const { policy, proof } = complete.backup;
+    if (policy !== "verified" || proof.level === undefined || proof.level === "equal") continue;
+    fault(
+      place("backup", "proof"),
+      `backups are to be verified and only proven ${proof.level}`,
+      "write level: equal, or policy: always",
+    );
+  }
+};
+
 const oneActionForObservation: Rule = ({ layers, fault }) => {
   for (const { path, written } of layers) {
     const action = written.observation?.action;
@@ -109,5 +122,6 @@ export const timingRules: readonly Rule[] = [
   timesFit,
   remindersComeInTime,
   backupsHaveSomethingToSave,
+  verifiedMeansEqual,
   oneActionForObservation,
 ];

@@ -7,7 +7,7 @@ import type { CheckName } from "../domain/checks.ts";
 import { checkActions, checkTable, strictnessLevels } from "../domain/checks.ts";
 import { health, Smoke } from "./schema-checks.ts";
 import { SecretSourceSchema } from "./schema-components.ts";
-import { Approvals, Backup, Ci, Disk, Load, Lock, Memory, Router, Target } from "./schema-guards.ts";
+import { Approvals, Backup, Ci, Disk, Load, Lock, Memory, Proof, Router, Target } from "./schema-guards.ts";
 import { Metrics } from "./schema-metrics.ts";
 import { Audit, Limits, Observation, Records, Rollback, RollbackOn, Rollout } from "./schema-rollout.ts";
 import {
@@ -107,7 +107,7 @@ export const WrittenEnvironment = z
     load: partly(Load),
     approvals: partly(Approvals),
     lock: partly(Lock),
-    backup: partly(Backup),
+    backup: partly(z.strictObject({ ...Backup.shape, proof: partly(Proof) }).meta(Backup.meta() ?? {})),
     rollout: partly(
       z
         .strictObject({

@@ -1,7 +1,7 @@
 /** What stands before a deployment: CI, room on the hosts, approvals, the lock, backups; and where it runs. */
 import { z } from "zod";
 import { backupPolicies } from "../domain/settings.ts";
-import { argv, count, duration, file, key, line, period, say, size } from "./schema-values.ts";
+import { argv, count, duration, file, key, line, period, say, secretName, size } from "./schema-values.ts";
 
 export const Ci = z
   .strictObject({
@@ -97,6 +97,43 @@ function backupNameFault(text: string): string | undefined {
   return distinct ? undefined : say("every backup would have the same name", "add {time} or {deployment}");
 }
 
+/** The age format's public keys, classic and post-quantum. */
+const recipient = () =>
+  z.string().regex(/^age1[a-z0-9]{50,}$/, {
+    error: say("that is no public key of age", "write age1…, as age-keygen -y prints it"),
+  });
+
+export const Proof = z
+  .strictObject({
+    level: key(
+      z.enum(["readable", "restored", "equal"]).optional(),
+      "readable: decoded to its end; restored: into a scratch database, rows counted; equal: and compared with the snapshot. `verified` is equal; otherwise readable.",
+      "equal",
+    ),
+    budget: key(period(), "A deployment waits at most this long for the proof; by hand there is no limit.", "10m"),
+    equalWithin: key(
+      period(),
+      "Over the budget a readable backup goes on only with an equal one not older than this; it is never called verified.",
+      "24h",
+    ),
+  })
+  .meta({ description: "How far a backup is proven before anything changes (B3)." });
+
+const Encryption = z
+  .strictObject({
+    recipients: key(
+      z.array(recipient()).min(1),
+      "Public keys (`age-keygen -y`); each of them can decrypt. Sluice needs no private key to back up and prove.",
+      ["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"],
+    ),
+    identity: key(
+      z.strictObject({ secret: key(secretName(), "Name of a secret.", "BACKUP_IDENTITY") }).optional(),
+      "The private key, to restore with Sluice; without it `age --decrypt` and the printed commands do.",
+      { secret: "BACKUP_IDENTITY" },
+    ),
+  })
+  .meta({ description: "Encryption of what is stored, in the age format (B13)." });
+
 export const Backup = z
   .strictObject({
     policy: key(
@@ -113,6 +150,8 @@ export const Backup = z
       "Name of a backup; `{environment}`, `{database}`, `{time}` and `{deployment}` are replaced.",
       "{environment}-{database}-{time}-{deployment}",
     ),
+    proof: Proof,
+    encryption: key(Encryption.optional(), "Who can decrypt stored backups; without it they lie there as dumped."),
     keepNewest: key(count(1, 10_000), "The newest this many are kept (B5).", 10),
     keepRecordedDays: key(count(0, 36_500), "Backups that a record names are kept for this many days (B5).", 365),
   })

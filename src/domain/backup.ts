@@ -93,6 +93,13 @@ export function provenWords({ level, proof }: Pick<BackupManifest, "level" | "pr
   return `${level} (not ${short.wanted}: ${short.reason}; ${short.leansOn.id}, taken ${new Date(short.leansOn.takenAtMs).toISOString()}, was proven equal)`;
 }
 
+export interface EncryptionSettings {
+  /** Public keys of the age format; each of them can decrypt. */
+  readonly recipients: readonly string[];
+  /** The private key's secret; needed only to restore with Sluice. */
+  readonly identity: { readonly secret: string } | null;
+}
+
 /** How far a proof must go, and what it may cost. */
 export interface ProofSettings {
   readonly level: "readable" | "restored" | "equal";

@@ -3,7 +3,7 @@
  * name. `config/resolve.ts` makes it from sluice.yaml; plain JSON, so that a deployment journals the settings it began with.
  */
 
-import type { ProofSettings } from "./backup.ts";
+import type { EncryptionSettings, ProofSettings } from "./backup.ts";
 import type { CheckAction, CheckName, Strictness } from "./checks.ts";
 import type { MetricSourceSettings } from "./metric-settings.ts";
 import type { RouteSettings } from "./routing.ts";
@@ -217,6 +217,8 @@ export interface BackupSettings {
   readonly nameTemplate: string;
   /** How far a backup is proven, and what that may cost. Absent in settings journalled before there was a choice. */
   readonly proof?: ProofSettings;
+  /** Null or absent: stored as it was dumped. */
+  readonly encryption?: EncryptionSettings | null;
   readonly keepNewest: number;
   readonly keepRecordedDays: number;
 }

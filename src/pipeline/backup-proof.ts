@@ -4,6 +4,7 @@
  * an older one that was proven equal, and both are called by their names.
  */
 import {
+  type BackupManifest,
   type BackupProof,
   expectedProofMs,
   type ProofCheck,
@@ -141,13 +142,28 @@ async function leaning(
 ): Promise<NonNullable<BackupProof["short"]>> {
   const { environment } = parts.settings;
   const notBeforeMs = parts.clock.now() - proof.equalWithinMs;
-  const older = standIn(await parts.backups.list(signal), { environment, database: database.name }, notBeforeMs);
+  const of = { environment, database: database.name };
+  const older = standIn(await trusted(parts, await parts.backups.list(signal), signal), of, notBeforeMs);
   if (older) return { wanted: proof.level, reason, leansOn: { id: older.id, takenAtMs: older.takenAtMs } };
   throw unverified(
     environment,
     `The backup of ${database.name} was not proven ${proof.level}: ${reason}. No equal one is younger than ${humanDuration(proof.equalWithinMs)}.`,
     "Prove one by hand, which has no budget, or raise backup.proof.budget",
   );
+}
+
+/** A manifest that somebody wrote into the store must not let a deployment pass. */
+async function trusted(
+  { signer }: Parts,
+  manifests: readonly BackupManifest[],
+  signal: AbortSignal,
+): Promise<readonly BackupManifest[]> {
+  if (!signer?.signs) return manifests;
+  const kept: BackupManifest[] = [];
+  for (const manifest of manifests.filter(({ level }) => level === "equal")) {
+    if ((await signer.check(manifest, signal)).kind === "trusted") kept.push(manifest);
+  }
+  return kept;
 }
 
 /** Undefined when the time was over first. What was begun has ended in either case. */

@@ -4,6 +4,7 @@ import type { Notification } from "../domain/notification.ts";
 import type { Redactor } from "../domain/redactor.ts";
 import type { Secret } from "../domain/secret.ts";
 import type { EnvironmentSettings, RollbackTrigger, ValueOrSecret } from "../domain/settings.ts";
+import type { BackupSeal } from "../ports/backup-seal.ts";
 import type { BackupStore } from "../ports/backup-store.ts";
 import type { Builder } from "../ports/builder.ts";
 import type { Check } from "../ports/check.ts";
@@ -13,6 +14,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Database } from "../ports/database.ts";
 import type { Host } from "../ports/host.ts";
 import type { Ledger } from "../ports/ledger.ts";
+import type { ManifestSigner } from "../ports/manifest-signer.ts";
 import type { MetricSource } from "../ports/metric-source.ts";
 import type { Migrator } from "../ports/migrator.ts";
 import type { Notifier } from "../ports/notifier.ts";
@@ -39,6 +41,10 @@ export interface Parts {
   /** Of PostgreSQL: what pending migrations say (M4). */
   readonly sqlGrammar: SqlGrammar;
   readonly backups: BackupStore;
+  /** Absent: backups are stored as they were dumped. */
+  readonly seal?: BackupSeal;
+  /** Absent: nobody signs manifests or looks at signatures. */
+  readonly signer?: ManifestSigner;
   readonly hosts: readonly Host[];
   readonly checks: {
     /** Asks every candidate instance itself, not through the router; its answer must name the version where it tells one. */

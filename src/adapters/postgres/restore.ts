@@ -6,6 +6,7 @@
 import { Readable } from "node:stream";
 import { SluiceError } from "../../domain/errors.ts";
 import type { DatabaseFacts, Reading } from "../../ports/database.ts";
+import { printsDump, shellQuoted } from "../restore-command.ts";
 import { type CommandResult, runCommand } from "../run-command.ts";
 import { type Connection, openSession, placeOf, wordsOf } from "./connection.ts";
 import { type DumpOptions, dumpFormat, serverMajor } from "./dump.ts";
@@ -100,17 +101,15 @@ export function restoreCommandsOf(connection: Connection, storedAt: string, into
     ...(connection.host === "" ? [] : [`--host=${connection.host}`]),
     `--port=${connection.port}`,
     ...(connection.user === "" ? [] : [`--username=${connection.user}`]),
-  ].map(quoted);
-  const restore = ["pg_restore", ...server, "--exit-on-error", "--no-owner", quoted(`--dbname=${into}`)];
-  const fetched = storedAt.startsWith("s3://");
+  ].map(shellQuoted);
+  const restore = ["pg_restore", ...server, "--exit-on-error", "--no-owner", shellQuoted(`--dbname=${into}`)].join(" ");
+  const prints = printsDump(storedAt);
   return [
-    ["createdb", ...server, "--template=template0", quoted(into)].join(" "),
-    fetched ? `aws s3 cp ${quoted(storedAt)} - | ${restore.join(" ")}` : [...restore, quoted(storedAt)].join(" "),
-    ["vacuumdb", ...server, "--analyze-only", quoted(into)].join(" "),
+    ["createdb", ...server, "--template=template0", shellQuoted(into)].join(" "),
+    prints ? `${prints} | ${restore}` : `${restore} ${shellQuoted(storedAt)}`,
+    ["vacuumdb", ...server, "--analyze-only", shellQuoted(into)].join(" "),
   ];
 }
-
-const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 /** Feeds the bytes to a tool. What goes wrong at their source is the source's error, not the tool's. */
 export async function feed(

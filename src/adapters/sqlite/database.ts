@@ -12,6 +12,7 @@ import { createGunzip, createGzip } from "node:zlib";
 import type { ErrorCode } from "../../domain/error-codes.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import type { Database, DatabaseFacts, Dump, Reading, Rehearsal, RehearsalRequest } from "../../ports/database.ts";
+import { printsDump, shellQuoted } from "../restore-command.ts";
 import { holdDataLock } from "./data-lock.ts";
 import { type ReadResult, readSqlite } from "./reader.ts";
 
@@ -217,12 +218,11 @@ function factsFrom(result: ReadResult, file: string, fault: (reason: string) => 
 
 /** The commands a person types; the first refuses to overwrite. */
 function restoreCommands(storedAt: string, into: string): readonly string[] {
-  const [from, to] = [quoted(storedAt), quoted(into)];
-  const unpack = storedAt.startsWith("s3://") ? `aws s3 cp ${from} - | gunzip -c` : `gunzip -c ${from}`;
+  const to = shellQuoted(into);
+  const prints = printsDump(storedAt);
+  const unpack = prints ? `${prints} | gunzip -c` : `gunzip -c ${shellQuoted(storedAt)}`;
   return [`test ! -e ${to} && ${unpack} > ${to}`, `sqlite3 ${to} 'PRAGMA integrity_check'`];
 }
-
-const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 async function syncFile(path: string): Promise<void> {
   const handle = await open(path, "r");

@@ -14,7 +14,7 @@ import { stripControl } from "../../domain/redactor.ts";
 import { sshKeygen } from "./ssh-keygen.ts";
 
 /** A rejection is signed under its own name: the signature of one is no proof of the other. */
-export type SignatureNamespace = "sluice-approval" | "sluice-rejection";
+export type SignatureNamespace = "sluice-approval" | "sluice-rejection" | "sluice-backup";
 
 export interface SignOptions {
   readonly digest: string;

@@ -1,7 +1,8 @@
 /** B1 B4–B7: taking, listing, showing, pruning and restoring backups. Nothing is removed or restored without being asked twice. */
-import { findBackup, listBackups, restoreBackup, retentionOf, verifyStored } from "../../app/backups.ts";
+import { findBackup, listBackups, restoreBackup, retentionOf, signatureOf, verifyStored } from "../../app/backups.ts";
 import { backupAlone } from "../../app/layers.ts";
-import { type BackupManifest, provenWords, rowsOf, tablesOf } from "../../domain/backup.ts";
+import { type BackupEncryption, type BackupManifest, provenWords, rowsOf, tablesOf } from "../../domain/backup.ts";
+import { signatureWords } from "../../domain/backup-signature.ts";
 import { humanBytes, humanDuration } from "../../domain/duration.ts";
 import { exitCodes } from "../../domain/outcome.ts";
 import { confirm } from "../confirm.ts";
@@ -59,6 +60,8 @@ const levels = {
 const provenText = (manifest: BackupManifest): string =>
   manifest.proof?.short ? provenWords(manifest) : levels[manifest.level];
 
+const encryptedText = ({ format, recipients }: BackupEncryption): string => `${format}, for ${recipients.join(", ")}`;
+
 /** What was looked at, one line each; nothing for a manifest of before it was written down. */
 const proofLines = ({ proof }: BackupManifest): readonly string[] =>
   (proof?.checks ?? []).map(
@@ -77,7 +80,7 @@ async function settingsFor(session: Session, environment?: string) {
 export async function backupListCommand(session: Session, environment: string | undefined): Promise<number> {
   const { output } = session;
   const backups = await listBackups(await settingsFor(session, environment), session.interrupted);
-  const header = ["backup", "database", "taken", "size", "rows", "proven"].map((text) => paint.dim(text));
+  const header = ["backup", "database", "taken", "size", "rows", "proven", "manifest"].map((text) => paint.dim(text));
   const rows = backups.map((manifest) => [
     manifest.id,
     manifest.database,
@@ -85,6 +88,7 @@ export async function backupListCommand(session: Session, environment: string | 
     humanBytes(manifest.sizeBytes),
     number(rowsOf(manifest.tables)),
     manifest.level,
+    manifest.signature == null ? "unsigned" : "signed",
   ]);
   output.result(
     { backups },
@@ -99,6 +103,7 @@ export async function backupListCommand(session: Session, environment: string | 
 export async function backupShowCommand(session: Session, id: string): Promise<number> {
   const { output } = session;
   const manifest = await findBackup(await settingsFor(session), id, session.interrupted);
+  const signature = await signatureOf(await settingsFor(session), manifest, session.interrupted);
   const columns = output.resultColumns();
   const label = (text: string) => paint.dim(text.padEnd(12));
   const text = [
@@ -112,6 +117,8 @@ export async function backupShowCommand(session: Session, id: string): Promise<n
     ...hanging(label("holds"), sizeText(manifest), columns),
     ...hanging(label("proven"), provenText(manifest), columns),
     ...proofLines(manifest),
+    ...hanging(label("manifest"), signatureWords(signature), columns),
+    ...(manifest.encryption ? hanging(label("encrypted"), encryptedText(manifest.encryption), columns) : []),
     `${label("sha256")}${manifest.sha256}`,
     `${label("lies at")}${manifest.location}`,
     "",

@@ -35,7 +35,7 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
       ? []
       : settings.databases.map(
           ({ name, kind }) =>
-            `full ${kind} dump of ${name} to ${settings.backup.folder}, checksum re-read, ${proofWords(proofSettingsOf(settings.backup))}`,
+            `full ${kind} dump of ${name} to ${settings.backup.folder}, ${settings.backup.encryption ? `encrypted for ${settings.backup.encryption.recipients.join(", ")}, ` : ""}checksum re-read, ${proofWords(proofSettingsOf(settings.backup))}`,
         ),
   expectedMs: ({ settings }) => (settings.backup.policy === "none" ? 0 : 3_000 * settings.databases.length),
   prepare: (intent) => intent,
@@ -91,9 +91,11 @@ async function backUp(
   const startedAtMs = clock.now();
   const dump = await database.dump(signal);
   const id = nameOf(settings.backup.nameTemplate, database.name, intent);
-  const key = `${id}${dump.extension}`;
-  const stored = await backups.put(key, dump.bytes, signal);
-  const open = (until: AbortSignal) => backups.get(key, until);
+  const seal = await parts.seal?.begin();
+  const key = `${id}${dump.extension}${seal ? ".age" : ""}`;
+  const stored = await backups.put(key, seal ? seal.seal(dump.bytes) : dump.bytes, signal);
+  const inStore = (until: AbortSignal) => backups.get(key, until);
+  const open = (until: AbortSignal) => (seal ? seal.open(inStore(until)) : inStore(until));
   const proof = proofSettingsOf(settings.backup);
   const inBudget = intent.deploymentId !== null;
   const proven = await proveBackup(parts, { database, dump, key, stored, open, proof, inBudget }, signal);
@@ -115,10 +117,13 @@ async function backUp(
     level: proven.level,
     proof: proven.proof,
     snapshot: dump.snapshot,
+    encryption: parts.seal?.encryption ?? null,
     restoreCommands: database.restoreCommands(dump.format, stored.location, `${database.name}_restored`),
   };
-  await backups.putManifest(manifest, signal);
-  return manifest;
+  const signature = (await parts.signer?.sign(manifest, signal)) ?? null;
+  const signed: BackupManifest = { ...manifest, signature };
+  await backups.putManifest(signed, signal);
+  return signed;
 }
 
 function nameOf(template: string, database: string, intent: BackupIntent): string {

@@ -1,0 +1,19 @@
+/** B13: the first half of the commands that restore a stored file without Sluice: what prints the dump, by standard tools. */
+
+/** Backups in the age format carry it at the end of their name. */
+export const encryptedSuffix = ".age";
+
+export const shellQuoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
+/**
+ * A command that prints the dump; undefined where it lies as a plain file, which every tool reads by itself. The file with the
+ * key is named by a variable: where it lies is nobody's business but its owner's.
+ */
+export function printsDump(storedAt: string): string | undefined {
+  const from = shellQuoted(storedAt);
+  const fetch = storedAt.startsWith("s3://") ? `aws s3 cp ${from} -` : undefined;
+  if (!storedAt.endsWith(encryptedSuffix)) return fetch;
+  const decrypt = `age --decrypt --identity "$AGE_IDENTITY_FILE"`;
+  return fetch ? `${fetch} | ${decrypt}` : `${decrypt} ${from}`;
+}

@@ -1,0 +1,81 @@
+/** Whose eyes and whose hands: what encrypts backups, and what signs and checks their manifests. */
+import { ageSeal } from "../adapters/age/backup-seal.ts";
+import { sshManifestSigner } from "../adapters/ssh-signature/manifest-signer.ts";
+import type { BackupManifest } from "../domain/backup.ts";
+import type { ManifestSignature } from "../domain/backup-signature.ts";
+import { SluiceError } from "../domain/errors.ts";
+import { Secret } from "../domain/secret.ts";
+import type { EnvironmentSettings, ValueOrSecret } from "../domain/settings.ts";
+import type { BackupSeal } from "../ports/backup-seal.ts";
+import type { ManifestSigner } from "../ports/manifest-signer.ts";
+import { configuredSigners } from "./checkpoints.ts";
+
+/** A missing identity must not keep a backup from being taken: it is asked for when something is restored. */
+export function sealFor(
+  { backup }: Pick<EnvironmentSettings, "backup">,
+  resolve: (value: ValueOrSecret) => string | Secret,
+): BackupSeal | undefined {
+  const { encryption } = backup;
+  if (!encryption) return undefined;
+  return ageSeal({
+    recipients: encryption.recipients,
+    identity: () => {
+      const found = encryption.identity && resolve(encryption.identity);
+      return found instanceof Secret ? found : null;
+    },
+  });
+}
+
+export const signerFor = (settings: readonly Pick<EnvironmentSettings, "audit">[]): ManifestSigner =>
+  sshManifestSigner({
+    keyFile: settings.find(({ audit }) => audit.key !== null)?.audit.key ?? null,
+    allowedSigners: configuredSigners(settings, "sluice-backup"),
+  });
+
+/** Each check starts processes of its own. */
+const lanes = 8;
+
+/** In the manifests' order. Throws BACKUP_UNVERIFIED, naming every manifest that was edited. */
+export async function checkedSignatures(
+  signer: ManifestSigner,
+  manifests: readonly BackupManifest[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<BackupManifest, ManifestSignature>> {
+  const found = new Map<BackupManifest, ManifestSignature>();
+  const left = manifests.values();
+  const lane = async () => {
+    for (const manifest of left) found.set(manifest, await signer.check(manifest, signal));
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  const edited = manifests.filter((manifest) => found.get(manifest)?.kind === "edited");
+  if (edited.length > 0) throw wasEdited(edited);
+  return found;
+}
+
+const wasEdited = (edited: readonly BackupManifest[]): SluiceError =>
+  new SluiceError({
+    code: "BACKUP_UNVERIFIED",
+    remedy: "operator",
+    at: "app.backups",
+    message: `${edited.map(({ location }) => `The manifest of ${location}`).join(", ")} was changed after it was signed; nothing it says can be trusted.`,
+    hint: "Find out who can write there; move the backup and its manifest elsewhere. Then: sluice backup list",
+  });
+
+/** Before a restore: with a key configured, only what it signed. Throws BACKUP_UNVERIFIED. */
+export async function requireTrusted(
+  signer: ManifestSigner,
+  manifest: BackupManifest,
+  signal: AbortSignal,
+): Promise<void> {
+  const signature = await signer.check(manifest, signal);
+  if (signature.kind === "edited") throw wasEdited([manifest]);
+  if (!signer.signs || signature.kind === "trusted") return;
+  const why = signature.kind === "none" ? "it is not signed, although audit.key is configured" : signature.reason;
+  throw new SluiceError({
+    code: "BACKUP_UNVERIFIED",
+    remedy: "operator",
+    at: "app.backups",
+    message: `The manifest of ${manifest.id} is not to be trusted: ${why}. A dump runs what is in it when it is restored.`,
+    hint: `Nothing was restored. If you know where it comes from, restore it by its own commands: sluice backup show ${manifest.id}`,
+  });
+}
