@@ -2,6 +2,7 @@
  * What an engine runs: one flow, "deployment", for deployments and rollbacks alike. Everything it needs besides the journal is
  * in the deployment's row, so that any process of this project can take it over.
  */
+import type { Attempt } from "../domain/attempt.ts";
 import { asJson, type Json } from "../domain/json.ts";
 import { attend } from "../pipeline/attendance.ts";
 import { deploy } from "../pipeline/deploy.ts";
@@ -12,7 +13,7 @@ import { type Ended, extendedWatch, settle } from "../pipeline/settle.ts";
 import { claimAll } from "../pipeline/stages/lock.ts";
 import { steadyLedger } from "../pipeline/steady-ledger.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Flow, FlowEngine } from "../ports/flow.ts";
+import { type Flow, type FlowEngine, FlowLost } from "../ports/flow.ts";
 import type { DeploymentRow, Ledger } from "../ports/ledger.ts";
 import { inputOf } from "./deployment-input.ts";
 
@@ -40,6 +41,31 @@ export function registerFlows(engine: FlowEngine, around: FlowSurroundings): voi
   engine.register(deploymentFlow, async (flow) => asJson(await runDeployment(flow, engine, around)) as Json);
 }
 
+interface TakenUp {
+  readonly row: DeploymentRow;
+  readonly attempt: Attempt;
+}
+
+/**
+ * Whoever takes over was put in charge before (worker-pool.ts); while it then waited for the ledger its lease may have run out, and
+ * another one may be in charge, who is not replaced. Its own begin whose answer was lost is simply made again.
+ */
+async function takeUp(ledger: Ledger, id: string, executor: Executor): Promise<TakenUp> {
+  for (;;) {
+    const row = await ledger.deployment(id);
+    if (row === undefined) throw new Error(`the ledger has no deployment ${id}`);
+    if (row.outcome !== null) return { row, attempt: await ledger.beginAttempt(id, executor) };
+    const { executor: holder } = row;
+    if (holder !== null && holder.id !== executor.id && !holder.expired)
+      throw new FlowLost(`${id} is in the charge of pid ${holder.pid} on ${holder.host}`);
+    try {
+      return { row, attempt: await ledger.beginAttempt(id, executor, row.attempt) };
+    } catch (thrown) {
+      if (!(thrown instanceof FlowLost)) throw thrown;
+    }
+  }
+}
+
 /** Once per execution: at the start, and again in every process that takes the deployment over. */
 export async function runDeployment(
   flow: Flow,
@@ -49,9 +75,7 @@ export async function runDeployment(
   const { executor, clock, reviveLedger } = around;
   // Nobody is in charge yet, so nothing can be lost while it waits for the ledger.
   const ledger = steadyLedger(around.ledger, clock, new AbortController().signal, reviveLedger);
-  const attempt = await ledger.beginAttempt(flow.id, executor);
-  const row = await ledger.deployment(flow.id);
-  if (row === undefined) throw new Error(`the ledger has no deployment ${flow.id}`);
+  const { row, attempt } = await takeUp(ledger, flow.id, executor);
   const parts = around.wire(row);
   const run = new Run(flow, parts, row, attempt);
   const attendance = attend(run, engine, reviveLedger);

@@ -97,6 +97,32 @@ test("L2 the old holder can no longer act once another process has taken over", 
   expect(world.acts.slice(before).filter(({ executorId }) => executorId === old)).toEqual([]);
 });
 
+test("L2 whoever was put in charge and then lost sight of the ledger for longer than its lease replaces nobody who came since", async () => {
+  let charges = 0;
+  const world: World = await inServingWorld({
+    releases,
+    onCall: (what, _executorId, when) => {
+      // The first deployment, the second, and whoever takes that one over: cut off as soon as it is in charge.
+      if (what === "beginAttempt" && when === "after" && ++charges === 3) cutOff.world.faults.ledgerAway = true;
+    },
+  });
+  const cutOff = { world };
+  const id = await world.begin("v1.1.0");
+  await world.untilTold(id, /^5 % on/);
+  world.crash(id);
+  world.takeOver(id);
+  await world.until("it is cut off", () => charges === 3);
+  await world.clock.sleep(2 * minute);
+  const seen = await world.ledger.deployment(id);
+
+  await world.ledger.beginAttempt(id, { id: "another", host: "host-2", pid: 7 }, seen?.attempt ?? 0);
+  world.faults.ledgerAway = false;
+  await world.clock.sleep(10 * second);
+
+  expect((await world.ledger.deployment(id))?.executor?.id).toBe("another");
+  expect(charges, "it does not even try").toBe(3);
+});
+
 test("L3 unlocked by hand while nobody ran it, a resumed deployment does nothing more, not even its undo", async () => {
   const world = await inServingWorld({ releases: { "v1.0.0": {}, "v1.1.0": {} } });
   const id = await world.begin("v1.1.0");

@@ -288,11 +288,16 @@ test("R1 a dark launch runs beside the stable version without a request, judged 
 
 test("Z1 Z2 killed just after the test was fixed and before that was journalled, it goes on with what was fixed", async () => {
   const finely = { ...verdictOff, mode: "decides" as const, bucketMs: 250, graceMs: 250 };
+  // Short, since it looks four times a second.
+  const steps = [
+    { percent: 5, bakeMs: 40 * second },
+    { percent: 100, bakeMs: 10 * second },
+  ];
   let fixings = 0;
   const world = await longServing(
     {},
     {
-      settings: { rollout: { ...decides, verdict: finely } },
+      settings: { rollout: { ...decides, steps, verdict: finely } },
       onJournalCall: (_n, what) => (/ verdict record$/.test(what) && ++fixings === 2 ? "die-before" : "go"),
     },
   );

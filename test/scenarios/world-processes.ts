@@ -1,12 +1,12 @@
 /** The processes of a scenario: each runs one deployment, can be killed at any touch of the journal, and be replaced. */
-import { applicationVersion, deploymentFlow, registerFlows } from "../../src/app/flows.ts";
+import { applicationVersion, deploymentFlow, type Executor, registerFlows } from "../../src/app/flows.ts";
 import type { Verdict } from "../../src/domain/verdict.ts";
 import type { SimulatedWorld } from "../../src/engine/simulated/world.ts";
 import { deliverNotifications } from "../../src/pipeline/outbox.ts";
 import type { Parts } from "../../src/pipeline/parts.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import { type FlowEngine, FlowLost } from "../../src/ports/flow.ts";
-import type { DeploymentRow } from "../../src/ports/ledger.ts";
+import type { DeploymentRow, Ledger } from "../../src/ports/ledger.ts";
 import type { Instance } from "../../src/ports/target.ts";
 import type { Fakes } from "./world-fakes.ts";
 import { type Act, noting, type OnCall, partsOf } from "./world-parts.ts";
@@ -62,8 +62,20 @@ export function openProcesses(fakes: Fakes, simulated: SimulatedWorld, options: 
     const executor = { id: executorId, host: "host-1", pid: all.length };
     registerFlows(engine, { clock: mortal(clock), ledger: mortal(shared.ledger), executor, wire });
     const { resolve, reject } = ending(deploymentId);
-    void work(engine, deploymentId, wire).then(resolve, (thrown) => thrown instanceof FlowLost || reject(thrown));
+    const charged = byHand ? takeCharge(mortal(shared.ledger), deploymentId, executor) : Promise.resolve();
+    void charged
+      .then(() => work(engine, deploymentId, wire))
+      .then(resolve, (thrown) => thrown instanceof FlowLost || reject(thrown));
     return process;
+  }
+
+  /** As `sluice resume` does it; here also where the one before lives. */
+  async function takeCharge(through: Ledger, id: string, executor: Executor): Promise<void> {
+    const row = await ledger.deployment(id);
+    if (!row || row.outcome !== null) return;
+    await through.beginAttempt(id, executor, row.attempt).catch((thrown: unknown) => {
+      throw new FlowLost(`${id} was not taken over: ${String(thrown)}`);
+    });
   }
 
   /** As app/worker.ts does it. */

@@ -4,7 +4,7 @@ import { deliverNotifications } from "../../pipeline/outbox.ts";
 import type { Parts } from "../../pipeline/parts.ts";
 import { type FlowEngine, FlowLost } from "../../ports/flow.ts";
 import type { Ledger } from "../../ports/ledger.ts";
-import { deploymentFlow, registerFlows } from "../flows.ts";
+import { deploymentFlow, type Executor, registerFlows } from "../flows.ts";
 
 export interface SimulatedProcesses {
   /** Starts one, which takes over where another one began. Returns its name. */
@@ -31,9 +31,17 @@ export function simulatedProcesses({ simulated, ledger, rawLedger, partsFor }: P
   promise.catch(() => undefined);
   let count = 0;
 
-  async function work(engine: FlowEngine, parts: Parts, id: string): Promise<void> {
-    if (await engine.state(id)) await engine.takeOver(id);
-    else await engine.start(deploymentFlow, id, {});
+  /** As `sluice resume` does it. */
+  async function takeCharge(id: string, executor: Executor): Promise<void> {
+    const row = await rawLedger.deployment(id);
+    if (row && row.outcome === null) await rawLedger.beginAttempt(id, executor, row.attempt);
+  }
+
+  async function work(engine: FlowEngine, parts: Parts, id: string, executor: Executor): Promise<void> {
+    if (await engine.state(id)) {
+      await takeCharge(id, executor);
+      await engine.takeOver(id);
+    } else await engine.start(deploymentFlow, id, {});
     const end = await engine.settled(id);
     if (end.kind === "broken") throw new Error(`the simulated flow broke: ${end.error}`);
     for (let tries = 0; tries < lastDeliveries && (await rawLedger.undelivered(id)).length > 0; tries++) {
@@ -51,7 +59,7 @@ export function simulatedProcesses({ simulated, ledger, rawLedger, partsFor }: P
       const executor = { id: name, host: "simulated-host", pid: count };
       const mortalLedger = simulated.mortal(name, ledger);
       registerFlows(engine, { clock: parts.clock, ledger: mortalLedger, executor, wire: () => parts });
-      work(engine, parts, deploymentId).then(resolve, (thrown: unknown) => {
+      work(engine, parts, deploymentId, executor).then(resolve, (thrown: unknown) => {
         if (!(thrown instanceof FlowLost)) reject(thrown);
       });
       return name;
