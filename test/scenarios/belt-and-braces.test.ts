@@ -54,6 +54,22 @@ test("L3 Z1 whoever was replaced while it drained does not even ask the target t
   expect(late).toEqual([]);
 });
 
+test("R4 Z1 a successor that drains after the promotion never arms the way back to what it stops", async () => {
+  const world = await inServingWorld();
+  const underWay = world.at().routers.get("api")?.begin();
+  const id = await world.begin("v1.1.0");
+  await world.until("it drains", () => world.acts.some(({ what }) => what === "drain"));
+  world.crash(id);
+  world.takeOver(id);
+  // Longer than it takes to renew the weights, shorter than the drain.
+  await world.clock.sleep(8 * second);
+  underWay?.end();
+  expect((await world.ended(id)).outcome).toBe("succeeded");
+  await world.clock.sleep(5 * minute);
+  expect(await world.at().weights("web")).toEqual(["v1.1.0 100 %"]);
+  expect(await world.at().weights("api")).toEqual(["v1.1.0 100 %"]);
+});
+
 test("X1 a cancel while the version before is drained comes too late and undoes nothing", async () => {
   const world = await inServingWorld();
   const underWay = world.at().routers.get("api")?.begin();
