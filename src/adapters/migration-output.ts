@@ -2,7 +2,7 @@
  * Why a migration failed, in words: first what the tool means by its own codes, then what PostgreSQL says under any tool.
  * The tools offer their output and nothing else, so it is read here, and only here.
  */
-import type { Backend } from "./migration-session.ts";
+import type { Backend, Holder } from "./migration-session.ts";
 import type { Explanation, MigrationTool } from "./migration-tool.ts";
 import type { CommandResult } from "./run-command.ts";
 
@@ -14,7 +14,10 @@ export interface FailedRun {
   /** What could not be locked. */
   readonly waited: string | undefined;
   readonly tried: number;
-  readonly blocker: Backend | undefined;
+  /** Who has the lock that the tool runs under. */
+  readonly holder?: Holder | undefined;
+  /** Who has had a transaction open for longest. */
+  readonly blocker?: Backend | undefined;
   readonly output: string;
 }
 
@@ -26,7 +29,8 @@ const lookHint = "The new code was not started. See what is pending with: sluice
 
 export function failureWords(failed: FailedRun): Explanation {
   const { tool, options, result, output } = failed;
-  if (result === undefined || lockTimedOut(output)) return lockWords(failed);
+  if (result === undefined) return tableWords(failed);
+  if (lockTimedOut(output)) return lockWords(failed);
   if (result.timedOut)
     return {
       message: `The migrations of ${options.database} took longer than ${options.timeoutMs} ms; ${tool.title} was ended.`,
@@ -39,7 +43,16 @@ export function failureWords(failed: FailedRun): Explanation {
   };
 }
 
-function lockWords({ options, result, waited, tried, blocker }: FailedRun): Explanation {
+function lockWords(failed: FailedRun): Explanation {
+  const { tool, options, holder } = failed;
+  if (holder === undefined) return tableWords(failed);
+  return {
+    message: `The migrations of ${options.database} failed: another run of ${tool.title} holds its lock: ${holder.name} (pid ${holder.pid}), connected for ${holder.seconds} s. Nothing was applied.`,
+    hint: `Wait for it, or end it once you know whose it is: psql -c "SELECT pg_terminate_backend(${holder.pid})"`,
+  };
+}
+
+function tableWords({ options, result, waited, tried, blocker }: FailedRun): Explanation {
   const what = waited ?? "a table that a migration needs was locked by others";
   const often = tried === 0 ? "" : `, ${tried + 1} times in a row`;
   const who = blocker

@@ -172,24 +172,28 @@ export async function longestTransaction(session: MigrationSession): Promise<Bac
             greatest(0, round(extract(epoch FROM clock_timestamp() - xact_start)))::int AS seconds,
             left(regexp_replace(query, '\\s+', ' ', 'g'), 60) AS statement
        FROM pg_stat_activity
-      WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
+      WHERE datname = current_database() AND xact_start IS NOT NULL AND backend_type = 'client backend'
+        AND application_name NOT LIKE 'sluice%'
       ORDER BY xact_start LIMIT 1`,
   );
   return longest;
 }
 
-/** Who holds the lock under which a tool runs. */
+export type Holder = Pick<Backend, "pid" | "name" | "seconds">;
+
+/** Who holds the lock under which a tool runs; pg_locks shows its number in two halves. */
 export async function holderOf(
   session: MigrationSession,
-  lock: { readonly classId: number; readonly objectId: number },
-): Promise<{ readonly pid: number; readonly name: string; readonly seconds: number } | undefined> {
-  const [holder] = await session.query<{ pid: number; name: string; seconds: number }>(
+  advisoryLock: bigint | undefined,
+): Promise<Holder | undefined> {
+  if (advisoryLock === undefined) return undefined;
+  const [holder] = await session.query<Holder>(
     `SELECT a.pid, coalesce(nullif(a.application_name, ''), 'a session without a name') AS name,
             greatest(0, round(extract(epoch FROM clock_timestamp() - a.backend_start)))::int AS seconds
        FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
       WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1 AND l.objid = $2 AND l.objsubid = 1
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-    [lock.classId, lock.objectId],
+    [Number(advisoryLock >> 32n), Number(advisoryLock & 0xffff_ffffn)],
   );
   return holder;
 }

@@ -2,9 +2,28 @@
  * What a migration tool with a folder of files and a table of its own has to say about itself, so that `tool-migrator.ts` can
  * do the rest: where its files are, what its table says, how it is called, and what its complaints mean.
  */
+import type { Dirent } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { SluiceError } from "../domain/errors.ts";
 import type { MigrationTrouble } from "../ports/migrator.ts";
 import type { MigrationSession } from "./migration-session.ts";
 import type { CommandEnvironment } from "./run-command.ts";
+
+/** The names in the folder of migrations. Errors: MIGRATION_FAILED where the release has no such folder. */
+export async function namesIn(folder: string): Promise<readonly Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (cause) {
+    throw new SluiceError({
+      code: "MIGRATION_FAILED",
+      remedy: "operator",
+      at: "migrations",
+      message: `The release has no folder of migrations that can be read: ${folder}.`,
+      hint: "Nothing was changed. Name it as migrations.<database>.folder, relative to workingDirectory, then: sluice validate",
+      cause,
+    });
+  }
+}
 
 /** One migration of the release. */
 export interface MigrationFile {
@@ -55,8 +74,8 @@ export interface MigrationTool {
   readonly files: (folder: string) => Promise<readonly MigrationFile[]>;
   /** Its table, in the order of application; undefined: there is none yet. */
   readonly rows: (session: MigrationSession) => Promise<readonly MigrationRow[] | undefined>;
-  /** The advisory lock under which it runs, as pg_locks shows it; without one two runs do not exclude each other. */
-  readonly advisoryLock?: { readonly classId: number; readonly objectId: number };
+  /** The number of the advisory lock under which it runs; without one two runs do not exclude each other. */
+  readonly advisoryLock?: bigint;
   /** What its own table or settings say against a run. */
   readonly troubles: (facts: ToolFacts) => Promise<readonly MigrationTrouble[]>;
   /** Undefined: nothing known about it. */

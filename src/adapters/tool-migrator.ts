@@ -133,7 +133,7 @@ async function pendingFiles({ tool, folder }: Work, session: MigrationSession): 
 
 async function troublesIn({ tool, folder, url }: Work, session: MigrationSession) {
   const own = await tool.troubles({ url, session, files: await tool.files(folder), rows: await tool.rows(session) });
-  const holder = tool.advisoryLock && (await holderOf(session, tool.advisoryLock));
+  const holder = await holderOf(session, tool.advisoryLock);
   const backends = await leftBackends(session);
   const locked = holder && {
     severity: "stop" as const,
@@ -201,11 +201,15 @@ async function locksWithin(work: Work): Promise<string | undefined> {
 
 /** After a lock timeout only, and only what left nothing behind: without a transaction its first statements would run twice. */
 async function mayRepeat(work: Work, { result }: Go): Promise<boolean> {
-  if (result === undefined) return true;
   const { tool, options, url, signal } = work;
-  if (tool.triesLocksFirst || !lockTimedOut(outputOf(result))) return false;
-  const [next] = await withSession(options.database, url, signal, (session) => pendingFiles(work, session));
-  return next?.atomic === true;
+  if (result === undefined) return true;
+  if (!lockTimedOut(outputOf(result))) return false;
+  return withSession(options.database, url, signal, async (session) => {
+    const failedOnes = ((await tool.rows(session)) ?? []).filter((row) => row.failed !== undefined);
+    const [next] = await pendingFiles(work, session);
+    // A tool that writes down what fails has begun nothing where it wrote nothing: it waited for its own lock.
+    return failedOnes.length === 0 && (next?.atomic === true || tool.triesLocksFirst === true);
+  });
 }
 
 async function runTool(work: Work, log: (line: string) => void, deploymentId: string): Promise<CommandResult> {
@@ -235,13 +239,16 @@ async function environmentOf(
 
 async function failed({ tool, options, url, signal }: Work, go: Go, tried: number): Promise<SluiceError> {
   const output = go.result === undefined ? "" : outputOf(go.result);
-  const blocker = await withSession(options.database, url, signal, longestTransaction).catch(() => undefined);
+  const inTheWay = await withSession(options.database, url, signal, async (session) => ({
+    holder: await holderOf(session, tool.advisoryLock),
+    blocker: await longestTransaction(session),
+  })).catch(() => undefined);
   signal.throwIfAborted();
   return new SluiceError({
     code: "MIGRATION_FAILED",
     remedy: "operator",
     at: `migrations.${options.database}`,
-    ...failureWords({ tool, options, ...go, tried, blocker, output }),
+    ...failureWords({ tool, options, ...go, tried, ...inTheWay, output }),
     ...(output === "" ? {} : { evidence: tailOf(output) }),
   });
 }

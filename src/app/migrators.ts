@@ -7,14 +7,13 @@ import { nodePgMigrateTool } from "../adapters/node-pg-migrate/migrator.ts";
 import { prismaTool } from "../adapters/prisma/migrator.ts";
 import { toolMigrator } from "../adapters/tool-migrator.ts";
 import { SluiceError } from "../domain/errors.ts";
-import { Secret } from "../domain/secret.ts";
 import type {
   CommandMigrationSettings,
-  EnvironmentSettings,
   MigrationToolKind,
   ToolMigrationSettings,
-  ValueOrSecret,
-} from "../domain/settings.ts";
+} from "../domain/migration-settings.ts";
+import { Secret } from "../domain/secret.ts";
+import type { EnvironmentSettings, ValueOrSecret } from "../domain/settings.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Migrator } from "../ports/migrator.ts";
 

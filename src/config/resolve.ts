@@ -6,19 +6,21 @@ import { resolve } from "node:path";
 import type { CheckAction, CheckName } from "../domain/checks.ts";
 import { checkActionsOf, checkNames, checkTable } from "../domain/checks.ts";
 import { SluiceError } from "../domain/errors.ts";
+import type { MigrationSettings } from "../domain/migration-settings.ts";
 import type { RouteSettings } from "../domain/routing.ts";
 import type {
   ApprovalSettings,
   ComponentSettings,
   DatabaseSettings,
   EnvironmentSettings,
-  MigrationSettings,
   NotifierSettings,
   SecretSettings,
 } from "../domain/settings.ts";
 import { completeEnvironment } from "./merge.ts";
 import type { ReadFile } from "./read-file.ts";
+import { backupPlace } from "./resolve-backup.ts";
 import { metricSourceSettings } from "./resolve-metrics.ts";
+import { scheduledSettings } from "./resolve-schedules.ts";
 import { healthSettings, observationSettings, rolloutSettings, smokeSettings } from "./resolve-watch.ts";
 import type { CompleteEnvironment, Configuration } from "./schema.ts";
 import { didYouMean } from "./suggestion.ts";
@@ -65,7 +67,7 @@ export function resolveEnvironment(
     lock: { onBusy: lock.onBusy, queueTimeoutMs: lock.queueTimeout, leaseMs: lock.lease, heartbeatMs: lock.heartbeat },
     backup: {
       policy: backup.policy,
-      folder: absolute(backup.folder),
+      ...backupPlace(backup, absolute),
       nameTemplate: backup.name,
       proof: {
         level: backup.proof.level ?? (backup.policy === "verified" ? "equal" : "readable"),
@@ -78,6 +80,7 @@ export function resolveEnvironment(
       keepNewest: backup.keepNewest,
       keepRecordedDays: backup.keepRecordedDays,
     },
+    ...scheduledSettings(complete),
     rollout: rolloutSettings(complete.rollout),
     health: complete.health.map((check) => healthSettings(check, complete.url)),
     metrics: metricSourceSettings(complete.metrics),

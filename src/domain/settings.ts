@@ -4,9 +4,12 @@
  */
 
 import type { EncryptionSettings, ProofSettings } from "./backup.ts";
+import type { BackupPlace } from "./backup-place.ts";
 import type { CheckAction, CheckName, Strictness } from "./checks.ts";
 import type { MetricSourceSettings } from "./metric-settings.ts";
+import type { MigrationSettings } from "./migration-settings.ts";
 import type { RouteSettings } from "./routing.ts";
+import type { ScheduledSettings } from "./schedule.ts";
 import type { AdaptiveSettings, RolloutStrategy, VerdictSettings } from "./verdict-settings.ts";
 
 /** A value, or the name of a secret whose text is looked up only where it is used. */
@@ -47,44 +50,6 @@ export interface ComponentSettings {
 export type DatabaseSettings =
   | { readonly name: string; readonly kind: "postgres"; readonly url: ValueOrSecret }
   | { readonly name: string; readonly kind: "sqlite"; readonly file: string };
-
-export type MigrationSettings = CommandMigrationSettings | ToolMigrationSettings;
-
-export interface CommandMigrationSettings {
-  /** Absent in settings journalled before there was a choice. */
-  readonly kind?: "command";
-  readonly database: string;
-  readonly apply: readonly string[];
-  readonly pending: readonly string[];
-  readonly environment: Readonly<Record<string, ValueOrSecret>>;
-  readonly timeoutMs: number;
-}
-
-export const migrationTools = ["prisma", "dbmate", "node-pg-migrate"] as const;
-export type MigrationToolKind = (typeof migrationTools)[number];
-
-/** A tool that Sluice knows, on PostgreSQL. */
-export interface ToolMigrationSettings {
-  readonly kind: MigrationToolKind;
-  readonly database: string;
-  /** Null: the database's own. */
-  readonly url: ValueOrSecret | null;
-  readonly tool: readonly string[];
-  readonly workingDirectory: string;
-  /** Null: where the tool looks by itself. */
-  readonly folder: string | null;
-  /** Null: the tool's own name for it. */
-  readonly table: string | null;
-  /** Prisma's schema file; null: where Prisma looks by itself. */
-  readonly schema: string | null;
-  readonly environment: Readonly<Record<string, ValueOrSecret>>;
-  readonly timeoutMs: number;
-  /** 0: none. */
-  readonly lockTimeoutMs: number;
-  /** 0: none. */
-  readonly statementTimeoutMs: number;
-  readonly retries: number;
-}
 
 export interface HealthCheckSettings {
   readonly name: string;
@@ -210,9 +175,8 @@ export interface ApprovalSettings {
 export const backupPolicies = ["none", "optional", "always", "verified"] as const;
 export type BackupPolicy = (typeof backupPolicies)[number];
 
-export interface BackupSettings {
+export interface BackupSettings extends BackupPlace {
   readonly policy: BackupPolicy;
-  readonly folder: string;
   /** `{environment}`, `{database}`, `{time}` and `{deployment}` are replaced. */
   readonly nameTemplate: string;
   /** How far a backup is proven, and what that may cost. Absent in settings journalled before there was a choice. */
@@ -233,7 +197,7 @@ export type NotifierSettings =
       readonly events: readonly string[];
     };
 
-export interface EnvironmentSettings {
+export interface EnvironmentSettings extends ScheduledSettings {
   readonly project: string;
   readonly environment: string;
   readonly url: string | null;

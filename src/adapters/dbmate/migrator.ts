@@ -1,8 +1,8 @@
 /** dbmate: files with an up and a down section, and a table of versions. `migrate`, not `up`, which would make a missing database. */
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { quoted, rowsOf } from "../migration-session.ts";
-import type { Explanation, MigrationFile, MigrationTool } from "../migration-tool.ts";
+import { type Explanation, type MigrationFile, type MigrationTool, namesIn } from "../migration-tool.ts";
 
 export interface DbmateOptions {
   readonly program: readonly string[];
@@ -29,7 +29,7 @@ export function dbmateTool({ program, migrationsFolder, table }: DbmateOptions):
 }
 
 async function filesIn(folder: string): Promise<readonly MigrationFile[]> {
-  const named = (await readdir(folder)).filter((file) => /^\d+.*\.sql$/.test(file));
+  const named = (await namesIn(folder)).map(({ name }) => name).filter((file) => /^\d+.*\.sql$/.test(file));
   return Promise.all(
     named.toSorted().map(async (file) => {
       const { sql, atomic } = upSection(await readFile(join(folder, file), "utf8"));
@@ -47,7 +47,7 @@ function upSection(text: string): { readonly sql: string; readonly atomic: boole
 
 function explain(output: string): Explanation | undefined {
   const applying = [...output.matchAll(/^Applying: (\S+)/gm)].at(-1)?.[1];
-  const error = /^Error: (?:pq: )?(.+)$/m.exec(output)?.[1];
+  const error = /^Error: (?:line: \d+, column: \d+, position: \d+: )?(?:pq: )?(.+?)\.?$/m.exec(output)?.[1];
   if (applying === undefined || error === undefined) return undefined;
   return {
     message: `${applying}: ${error}`,

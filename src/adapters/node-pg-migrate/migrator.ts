@@ -2,11 +2,18 @@
  * node-pg-migrate: files of SQL, or programs that print SQL, in one transaction together. What a program would do is asked of the
  * tool itself (`--dry-run`, in a session that cannot write), so that the plan shows SQL for these too.
  */
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import type { MigrationTrouble } from "../../ports/migrator.ts";
 import { quoted, rowsOf } from "../migration-session.ts";
-import type { Explanation, MigrationFile, MigrationTool, ToolCall, ToolFacts } from "../migration-tool.ts";
+import {
+  type Explanation,
+  type MigrationFile,
+  type MigrationTool,
+  namesIn,
+  type ToolCall,
+  type ToolFacts,
+} from "../migration-tool.ts";
 import { runCommand } from "../run-command.ts";
 
 export interface NodePgMigrateOptions {
@@ -17,8 +24,7 @@ export interface NodePgMigrateOptions {
   readonly table: string;
 }
 
-/** 7241865325823964, the number of its lock, in the two halves that pg_locks shows. */
-const advisoryLock = { classId: 1_686_126, objectId: 708_954_076 };
+const advisoryLock = 7_241_865_325_823_964n;
 
 export function nodePgMigrateTool({ program, migrationsFolder, table }: NodePgMigrateOptions): MigrationTool {
   const [name = table, schema = "public"] = table.split(".").toReversed();
@@ -39,7 +45,7 @@ export function nodePgMigrateTool({ program, migrationsFolder, table }: NodePgMi
 }
 
 async function filesIn(folder: string): Promise<readonly MigrationFile[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
+  const entries = await namesIn(folder);
   const named = entries.filter((entry) => !entry.isDirectory() && /^\d/.test(entry.name)).map((entry) => entry.name);
   return Promise.all(
     named.toSorted(byPrefix).map(async (file) => {

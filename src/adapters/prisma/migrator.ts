@@ -3,11 +3,18 @@
  * person can say whether it is to be counted as applied or as undone, so nothing is ever resolved here.
  */
 import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { MigrationTrouble } from "../../ports/migrator.ts";
 import { type MigrationSession, quoted, rowsOf } from "../migration-session.ts";
-import type { Explanation, MigrationFile, MigrationRow, MigrationTool, ToolFacts } from "../migration-tool.ts";
+import {
+  type Explanation,
+  type MigrationFile,
+  type MigrationRow,
+  type MigrationTool,
+  namesIn,
+  type ToolFacts,
+} from "../migration-tool.ts";
 
 export interface PrismaOptions {
   readonly program: readonly string[];
@@ -19,8 +26,7 @@ export interface PrismaOptions {
   readonly databaseSchema: () => string;
 }
 
-/** The lock that Prisma takes, by its number. */
-const advisoryLock = { classId: 0, objectId: 72_707_369 };
+const advisoryLock = 72_707_369n;
 
 const resolveSteps = (name: string): string =>
   `Look at what of ${name} is in the database, finish or undo it by hand, then say which: npx prisma migrate resolve --applied ${name} (or --rolled-back ${name})`;
@@ -53,7 +59,7 @@ async function urlVariablesIn(schemaFile: string): Promise<readonly string[]> {
 }
 
 async function filesIn(folder: string): Promise<readonly MigrationFile[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
+  const entries = await namesIn(folder);
   const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   return Promise.all(
     names.toSorted().map(async (id) => {
