@@ -9,7 +9,7 @@ During a rollout the version that serves and its candidate use one schema. Befor
 would do to the version that serves (M4). \`checks.migration-lint\` decides what a finding of severity *block* does: \`strict\` refuses the plan, \`basic\`
 and \`standard\` warn. Where nothing serves yet, only rule 14 counts.
 
-PostgreSQL's migrations are read by PostgreSQL's own grammar (libpg-query, the parser of version 18), SQLite's by their tokens. What cannot be read, is longer than a million
+PostgreSQL's migrations are read by PostgreSQL's own grammar (libpg-query, the parser of version 18), SQLite's by their tokens. What cannot be read, is longer than half a million
 characters, takes longer than 20 seconds or hides its statements (DO, EXECUTE, unknown functions, psql commands) is never taken for harmless: rule 13.
 
 What the lint does not see: how large a table is, which type a column has now, what a function does, whether the code really uses a column. So a type

@@ -10,7 +10,7 @@ export interface PostgresGrammarOptions {
 }
 
 const entry = new URL(`./reader-process${import.meta.url.slice(-3)}`, import.meta.url);
-/** A million characters of the densest text that was found take 500 MB (a list of numbers). */
+/** The longest text of the densest kind that was found (a list of numbers) takes 300 MB. */
 const heapMegabytes = 1_024;
 
 export function postgresGrammar({ timeoutMs = 20_000 }: PostgresGrammarOptions = {}): SqlGrammar {

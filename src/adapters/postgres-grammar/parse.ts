@@ -6,7 +6,7 @@
 import type { ParsedStatement, SqlNode, StatementsReading } from "../../domain/migrations/sql-tree.ts";
 
 /** In UTF-16 units. A larger file is data rather than a migration; reading it would take seconds and hundreds of megabytes. */
-export const longestText = 1_000_000;
+export const longestText = 500_000;
 
 export interface Parsed {
   readonly reading: StatementsReading;

@@ -1,7 +1,7 @@
 /** Rule 6, and of rule 13 what hides statements in texts: functions, triggers, grants. */
 import { isNew, type Known } from "./known.ts";
 import { type Hit, hit, nothing } from "./rules.ts";
-import { fieldsOf, isSet, nodesIn, nodesWithin, partIn, type SqlFields, textIn } from "./sql-tree.ts";
+import { fieldsOf, isSet, nodesIn, nodesOfKinds, partIn, type SqlFields, textIn } from "./sql-tree.ts";
 
 /** Something attached to a table: a trigger, a rule, a policy. */
 export const judgeAttached =
@@ -27,8 +27,10 @@ function bodyOf(fields: SqlFields): readonly string[] {
   const bodies = nodesIn(fields, "options")
     .map(fieldsOf)
     .filter((option) => textIn(option, "defname") === "as");
-  return bodies.flatMap((body) => [...nodesWithin(body)]).map(([, inner]) => textIn(inner, "sval"));
+  return nodesOfKinds(bodies, texts).map(([, text]) => textIn(text, "sval"));
 }
+
+const texts = new Set(["String"]);
 
 export const judgeView = (fields: SqlFields): readonly Hit[] =>
   isSet(fields, "replace") ? hit("change-behaviour") : nothing;

@@ -1,5 +1,5 @@
 /** Rules 11 and 13: statements that read and write rows, with everything that stands inside them. */
-import { unknownFunctions } from "./expressions.ts";
+import { callsIn, unknownFunction } from "./expressions.ts";
 import { isNew, type Known } from "./known.ts";
 import { judgeSettingCalls } from "./locks.ts";
 import { type Hit, hit, nothing } from "./rules.ts";
@@ -10,7 +10,7 @@ import {
   kindOf,
   nodeIn,
   nodesIn,
-  nodesWithin,
+  nodesOfKinds,
   partIn,
   type SqlFields,
   type SqlNode,
@@ -19,17 +19,17 @@ import {
 
 /** A WHERE in a subquery bounds nothing, so each statement within is judged by its own. */
 export function judgeRows(node: SqlNode, known: Known): readonly Hit[] {
-  const [called] = unknownFunctions(node);
+  const called = callsIn(node);
+  const unknown = unknownFunction(called);
   return [
-    ...(called === undefined ? nothing : hit("cannot-analyse", `What ${called}() does is not in the text.`)),
-    ...judgeSettingCalls(node),
-    ...writesWithin(node).flatMap(([, fields]) => judgeWrite(fields, known)),
+    ...(unknown === undefined ? nothing : hit("cannot-analyse", `What ${unknown}() does is not in the text.`)),
+    ...judgeSettingCalls(called),
+    ...nodesOfKinds(node, writing).flatMap(([, fields]) => judgeWrite(fields, known)),
   ];
 }
 
-const changing = new Set(["UpdateStmt", "DeleteStmt"]);
-
-const writesWithin = (node: SqlNode) => [...nodesWithin(node)].filter(([kind]) => changing.has(kind));
+const writing = new Set(["UpdateStmt", "DeleteStmt"]);
+const changing = new Set([...writing, "MergeStmt"]);
 
 function judgeWrite(fields: SqlFields, known: Known): readonly Hit[] {
   if (isNew(partIn(fields, "relation"), known)) return nothing;
@@ -45,11 +45,8 @@ function boundsNothing(where: SqlNode | undefined): boolean {
 }
 
 /** Whether a statement changes rows that the version that serves now can see. */
-export function changesKnownRows(node: SqlNode, known: Known): boolean {
-  const writes = writesWithin(node);
-  const merges = [...nodesWithin(node)].filter(([kind]) => kind === "MergeStmt");
-  return [...writes, ...merges].some(([, fields]) => !isNew(partIn(fields, "relation"), known));
-}
+export const changesKnownRows = (node: SqlNode, known: Known): boolean =>
+  nodesOfKinds(node, changing).some(([, fields]) => !isNew(partIn(fields, "relation"), known));
 
 export function judgeCopy(fields: SqlFields, known: Known): readonly Hit[] {
   if (isSet(fields, "is_program")) return hit("cannot-analyse", "It runs a program on the database's machine.");

@@ -1,5 +1,5 @@
 /** Which functions an expression calls, and what is known of them. */
-import { namesIn, nodesIn, nodesWithin, type SqlFields } from "./sql-tree.ts";
+import { namesIn, nodesIn, nodesOfKinds, type SqlFields } from "./sql-tree.ts";
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
@@ -34,30 +34,24 @@ const restless = new Set(
 `),
 );
 
+const calls = new Set(["FuncCall"]);
+
 /** Plain names, and those that say PostgreSQL's own schema; in any other schema a known name means nothing. */
-function calledIn(root: unknown): readonly string[] {
-  const called: string[] = [];
-  for (const [kind, fields] of nodesWithin(root)) {
-    if (kind !== "FuncCall") continue;
-    const names = namesIn(nodesIn(fields, "funcname"));
-    called.push((names[0] === "pg_catalog" ? names.slice(1) : names).join("."));
-  }
-  return called;
+function nameOf(call: SqlFields): string {
+  const names = namesIn(nodesIn(call, "funcname"));
+  return (names[0] === "pg_catalog" ? names.slice(1) : names).join(".");
 }
 
-/** Functions that may do anything: what they are is not in the text. */
-export const unknownFunctions = (root: unknown): readonly string[] => [
-  ...new Set(calledIn(root).filter((name) => !steady.has(name) && !restless.has(name))),
-];
+export const callsIn = (root: unknown): readonly SqlFields[] => nodesOfKinds(root, calls).map(([, fields]) => fields);
 
-/** Functions that make PostgreSQL compute a default row by row. What is unknown is counted among them. */
-export const volatileFunctions = (root: unknown): readonly string[] => [
-  ...new Set(calledIn(root).filter((name) => !steady.has(name))),
-];
+/** The first function that may do anything: what it is, is not in the text. */
+export const unknownFunction = (called: readonly SqlFields[]): string | undefined =>
+  called.map(nameOf).find((name) => !steady.has(name) && !restless.has(name));
 
-/** Calls of `set_config`, by their arguments. */
-export function* settingCalls(root: unknown): Generator<SqlFields> {
-  for (const [kind, fields] of nodesWithin(root)) {
-    if (kind === "FuncCall" && namesIn(nodesIn(fields, "funcname")).at(-1) === "set_config") yield fields;
-  }
-}
+/** A function that makes PostgreSQL compute a default row by row. What is unknown is counted among them. */
+export const volatileFunction = (expression: unknown): string | undefined =>
+  callsIn(expression)
+    .map(nameOf)
+    .find((name) => !steady.has(name));
+
+export const isSettingCall = (call: SqlFields): boolean => nameOf(call) === "set_config";

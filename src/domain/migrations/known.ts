@@ -19,8 +19,8 @@ export interface Known {
   readonly types: ReadonlySet<string>;
   /** `table constraint`, added by the same migration. */
   readonly constraintsHere: ReadonlySet<string>;
-  /** `table column`, likewise. */
-  readonly columnsHere: ReadonlySet<string>;
+  /** `table column`, added by the set. */
+  readonly columns: ReadonlySet<string>;
 }
 
 export const isNew = (relation: SqlFields, { relations }: Known): boolean => relations.has(relationName(relation));
@@ -31,13 +31,14 @@ export function newMemory() {
   const types = new Set<string>();
   const temporary = new Set<string>();
   const constraintsHere = new Set<string>();
-  const columnsHere = new Set<string>();
+  const columns = new Set<string>();
   const forget = () => {
     relations.clear();
     types.clear();
+    columns.clear();
   };
   return {
-    known: { relations, types, constraintsHere, columnsHere } satisfies Known,
+    known: { relations, types, constraintsHere, columns } satisfies Known,
     note({ node }: ParsedStatement) {
       const [kind, fields] = [kindOf(node), fieldsOf(node)];
       // The same name may mean another table from here on, or nothing was made after all.
@@ -49,14 +50,13 @@ export function newMemory() {
       noteRename(kind, fields, relations);
       for (const name of droppedRelations(kind, fields)) relations.delete(name);
       addAll(constraintsHere, addedConstraints(kind, fields));
-      addAll(columnsHere, addedColumns(kind, fields));
+      addAll(columns, addedColumns(kind, fields));
     },
     /** A temporary table ends with its session, which may be the migration's. */
     endOfMigration() {
       for (const name of temporary) relations.delete(name);
       temporary.clear();
       constraintsHere.clear();
-      columnsHere.clear();
     },
   };
 }

@@ -1,5 +1,5 @@
 /** Rules 7, 8 and 12: locks, and how long others wait for them. */
-import { settingCalls } from "./expressions.ts";
+import { isSettingCall } from "./expressions.ts";
 import { isNew, type Known } from "./known.ts";
 import { type Hit, hit, nothing } from "./rules.ts";
 import {
@@ -65,12 +65,12 @@ export function judgeSetting(fields: SqlFields): readonly Hit[] {
 }
 
 /** `SELECT set_config('lock_timeout', '0', …)` says the same. */
-export function judgeSettingCalls(root: unknown): readonly Hit[] {
-  for (const call of settingCalls(root)) {
+export function judgeSettingCalls(called: readonly SqlFields[]): readonly Hit[] {
+  const switchesOff = called.filter(isSettingCall).some((call) => {
     const [name, value] = nodesIn(call, "args").map(constantIn);
-    if (limits.has(name ?? "") && isZero(value)) return hit("timeout-off");
-  }
-  return nothing;
+    return limits.has(name ?? "") && isZero(value);
+  });
+  return switchesOff ? hit("timeout-off") : nothing;
 }
 
 const isZero = (value: string | undefined): boolean => value !== undefined && /^\s*0+(\.0+)?\s*[a-z]*\s*$/i.test(value);

@@ -73,21 +73,23 @@ export function constantIn(node: SqlNode | undefined): string | undefined {
 export const isNullConstant = (node: SqlNode | undefined): boolean =>
   kindOf(node) === "A_Const" && isSet(fieldsOf(node), "isnull");
 
-/** Every node within, itself among them. Without recursion: how deep a tree is, is its author's choice. */
-export function nodesWithin(root: unknown): readonly (readonly [kind: string, fields: SqlFields])[] {
-  const found: (readonly [string, SqlFields])[] = [];
+export type FoundNode = readonly [kind: string, fields: SqlFields];
+
+/**
+ * The nodes of these kinds within, itself among them. One walk without recursion and without copies: how large and how deep
+ * a tree is, is its author's choice, and nothing else runs meanwhile.
+ */
+export function nodesOfKinds(root: unknown, kinds: ReadonlySet<string>): readonly FoundNode[] {
+  const found: FoundNode[] = [];
   const ahead: unknown[] = [root];
   while (ahead.length > 0) {
-    const next = ahead.pop();
-    if (!isObject(next)) continue;
-    if (!Array.isArray(next)) found.push(...kindsOf(next));
-    for (const inner of Object.values(next)) ahead.push(inner);
+    const next = ahead.pop() as SqlFields;
+    for (const key in next) {
+      const inner = next[key];
+      if (typeof inner !== "object" || inner === null) continue;
+      if (kinds.has(key)) found.push([key, inner as SqlFields]);
+      ahead.push(inner);
+    }
   }
   return found;
 }
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-
-/** Kinds begin with a capital, fields do not. */
-const kindsOf = (node: object): readonly (readonly [string, SqlFields])[] =>
-  Object.entries(node).filter(([key, value]) => /^[A-Z]/.test(key) && isObject(value) && !Array.isArray(value));

@@ -24,7 +24,7 @@ interface Token {
 type Scanner = (sql: string, at: number) => Token | { readonly fault: string } | undefined;
 
 /** In UTF-16 units, as of the other grammar (adapters/postgres-grammar/parse.ts). */
-const longestText = 1_000_000;
+const longestText = 500_000;
 
 export function readSqlite(sql: string): SqliteReading {
   if (sql.length > longestText) return { kind: "fault", fault: `it has ${sql.length} characters, too many to be read` };

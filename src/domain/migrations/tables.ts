@@ -1,6 +1,6 @@
 /** ALTER TABLE, action by action, on a table of the present version. */
 import { judgeColumnConstraint, judgeNewConstraint } from "./constraints.ts";
-import { volatileFunctions } from "./expressions.ts";
+import { volatileFunction } from "./expressions.ts";
 import { isNew, type Known } from "./known.ts";
 import { type Hit, hit, type MigrationRule, nothing } from "./rules.ts";
 import {
@@ -33,10 +33,10 @@ const always =
 
 const harmless: Action = () => nothing;
 
-/** The version that serves now does not know a column that the same migration added. */
-const judgeDefault: Action = (command, table, { columnsHere }) => {
+/** The version that serves now does not know a column that the same set of migrations added. */
+const judgeDefault: Action = (command, table, { columns }) => {
   if (nodeIn(command, "def") === undefined) return hit("drop-default");
-  return columnsHere.has(`${table} ${textIn(command, "name")}`)
+  return columns.has(`${table} ${textIn(command, "name")}`)
     ? nothing
     : hit("change-behaviour", "Inserts of the version that serves now get another value than before.");
 };
@@ -74,7 +74,7 @@ const actions: Readonly<Record<string, Action>> = {
   AddOf: harmless,
   DropOf: harmless,
   ReplicaIdentity: always("change-behaviour", "Who follows the table by replication may miss updates and deletions."),
-  ChangeOwner: harmless,
+  ChangeOwner: always("change-behaviour", "What the version that serves now may do can hang on the owner."),
   ClusterOn: harmless,
   DropCluster: harmless,
   SetStatistics: harmless,
@@ -128,7 +128,7 @@ function rewrites(constraints: readonly SqlFields[], expression: unknown, number
       "table-rewrite",
       "A stored column is computed for every row, so the table is written anew under an exclusive lock.",
     );
-  const [called] = volatileFunctions(expression);
+  const called = volatileFunction(expression);
   return called === undefined
     ? nothing
     : hit(
