@@ -1,4 +1,5 @@
 /** The commands that a real deployment would run, from the settings alone: secrets by name, never by value. */
+import type { MigrationSettings } from "../../domain/migration-settings.ts";
 import type { ComponentSettings, EnvironmentSettings, ValueOrSecret } from "../../domain/settings.ts";
 import { applyCommandOf } from "../migrators.ts";
 
