@@ -77,6 +77,10 @@ export async function proveBackup(parts: Parts, request: ProofRequest, signal: A
 async function reRead(parts: Parts, { key, stored }: ProofRequest, signal: AbortSignal): Promise<void> {
   const { sha256, sizeBytes } = await parts.hashOf(parts.backups.get(key, signal));
   if (sha256 === stored.sha256 && sizeBytes === stored.sizeBytes && sizeBytes > 0) return;
+  if (sizeBytes === 0) {
+    const what = `${stored.location} is empty: the dump tool reported success and wrote nothing.`;
+    throw unverified(parts.settings.environment, what, "Run the tool by hand and see what it says, then");
+  }
   throw unverified(
     parts.settings.environment,
     `${stored.location} was written with ${stored.sizeBytes} bytes (${stored.sha256.slice(0, 12)}) and reads back as ${sizeBytes} bytes (${sha256.slice(0, 12)}).`,

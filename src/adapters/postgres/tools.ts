@@ -3,7 +3,7 @@
  * and a pg_restore much newer than its server sends settings that the server does not know, so the nearest major wins.
  */
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { SluiceError } from "../../domain/errors.ts";
 import { runCommand } from "../run-command.ts";
 
@@ -28,8 +28,13 @@ const versionedFolders = [
 export async function findTools(binFolder: string | undefined, signal: AbortSignal): Promise<readonly Tools[]> {
   const folders = binFolder === undefined ? [undefined, ...(await installedFolders())] : [binFolder];
   const found = await Promise.all(folders.map((folder) => toolsIn(folder, signal)));
-  return found.filter((tools) => tools !== undefined).toSorted((a, b) => a.major - b.major);
+  const tools = found.filter((each) => each !== undefined).toSorted((a, b) => a.major - b.major);
+  return tools.map((each) => ({ ...each, pgAmcheck: amcheckOf(each, tools) }));
 }
+
+/** Debian's PATH has wrappers of most tools and none of pg_amcheck, which lies in its major's own folder. */
+const amcheckOf = (tools: Tools, all: readonly Tools[]): string =>
+  all.find(({ major, pgAmcheck }) => major === tools.major && isAbsolute(pgAmcheck))?.pgAmcheck ?? tools.pgAmcheck;
 
 /**
  * The tools nearest to the server's major, never older.
