@@ -21,6 +21,7 @@ import { type Observed, observe } from "../pipeline/stages/observe.ts";
 import { type MadePlan, makePlan, refuseBlocked } from "../pipeline/stages/plan.ts";
 import { preflight } from "../pipeline/stages/preflight.ts";
 import { runSmoke } from "../pipeline/stages/smoke.ts";
+import { missedBy, tellMissed } from "./objectives.ts";
 
 /** Who hears of progress, and whose end ends the layer. */
 export interface Reporter {
@@ -158,7 +159,9 @@ export async function backupAlone(parts: Parts, reporter: Reporter): Promise<rea
   const { environment, backup: settings } = parts.settings;
   const policy = settings.policy === "verified" ? "verified" : "always";
   const intent = { environment, policy, takenAtMs: parts.clock.now(), deploymentId: null } as const;
-  return alone(backup, intent, optionsFor(parts, "backup", "", reporter));
+  const taken = await alone(backup, intent, optionsFor(parts, "backup", "", reporter));
+  await tellMissed(parts, await missedBy(parts, taken, reporter.signal));
+  return taken;
 }
 
 export async function smokeAlone(parts: Parts, version: string, reporter: Reporter): ReturnType<typeof runSmoke> {

@@ -32,6 +32,8 @@ const common = {
   memory: { minFree: "128MiB" },
   load: { maxPerCpu: 4 },
   lock: { onBusy: "fail", queueTimeout: "1h", lease: "3s", heartbeat: "1s" },
+  schedules: {},
+  objectives: {},
   health: [],
   metrics: [],
   rollback: {

@@ -10,6 +10,7 @@ import { SecretSourceSchema } from "./schema-components.ts";
 import { Approvals, Backup, Ci, Disk, Load, Lock, Memory, Proof, Router, Target } from "./schema-guards.ts";
 import { Metrics } from "./schema-metrics.ts";
 import { Audit, Limits, Observation, Records, Rollback, RollbackOn, Rollout } from "./schema-rollout.ts";
+import { Objectives, Schedules } from "./schema-schedules.ts";
 import {
   httpUrl,
   key,
@@ -75,6 +76,8 @@ export const Environment = z.strictObject({
   approvals: Approvals,
   lock: Lock,
   backup: Backup,
+  schedules: Schedules,
+  objectives: Objectives,
   rollout: Rollout,
   health: health(),
   metrics: Metrics,
@@ -108,6 +111,7 @@ export const WrittenEnvironment = z
     approvals: partly(Approvals),
     lock: partly(Lock),
     backup: partly(z.strictObject({ ...Backup.shape, proof: partly(Proof) }).meta(Backup.meta() ?? {})),
+    objectives: partly(Objectives),
     rollout: partly(
       z
         .strictObject({

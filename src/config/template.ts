@@ -128,8 +128,17 @@ function environmentBlock(options: TemplateOptions): readonly string[] {
     ...addressLines(entry, entry?.port),
     '    tags: ["v*"]',
     ...approvalLines(options),
+    ...scheduleLines(options),
     "    rollout:",
     "      steps: [{ percent: 10, bake: 5m }, { percent: 50, bake: 5m }, { percent: 100, bake: 5m }]",
+  ];
+}
+
+function scheduleLines({ databaseSecret }: TemplateOptions): readonly string[] {
+  if (databaseSecret === undefined) return [];
+  return [
+    "    # At 02:00 UTC, once somebody calls it: sluice schedule systemd",
+    '    schedules: { nightly: { cron: "0 2 * * *", run: backup } }',
   ];
 }
 

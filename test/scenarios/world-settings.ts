@@ -91,6 +91,8 @@ export function scenarioSettings(environment: string): EnvironmentSettings {
       keepNewest: 10,
       keepRecordedDays: 365,
     },
+    schedules: [],
+    objectives: { rpoMs: null, rtoMs: null },
     rollout: {
       strategy: "steps",
       verdict: verdictOff,

@@ -1,0 +1,64 @@
+/** B11: what a backup or drill came to, against the objectives: in the audit trail, and told to people where missed. */
+import { randomUUID } from "node:crypto";
+import type { BackupManifest } from "../domain/backup.ts";
+import { asJson } from "../domain/json.ts";
+import { type MissedObjective, missedAtBackup, type ObjectiveState, objectivesNow } from "../domain/objectives.ts";
+import type { EnvironmentSettings } from "../domain/settings.ts";
+import type { Parts } from "../pipeline/parts.ts";
+import { notifyNow } from "./notify-now.ts";
+
+export async function tellMissed(parts: Parts, missed: readonly MissedObjective[]): Promise<void> {
+  const { ledger, settings } = parts;
+  for (const each of missed) {
+    await ledger.append(
+      {
+        deploymentId: null,
+        environment: settings.environment,
+        step: "objectives",
+        phase: "progress",
+        key: randomUUID(),
+        title: each.title,
+        tone: "warn",
+        actor: null,
+        detail: asJson(each),
+      },
+      null,
+    );
+    const next = `See what there is: sluice backup list ${settings.environment}`;
+    const told = {
+      kind: "objective-missed",
+      title: `${each.objective} missed`,
+      message: `${each.title}.`,
+      next,
+    } as const;
+    // Whoever asked for the backup may have left; people hear of it all the same.
+    await notifyNow(parts, told, new AbortController().signal);
+  }
+}
+
+/** What was just taken, against the one before it. */
+export async function missedBy(
+  parts: Parts,
+  taken: readonly BackupManifest[],
+  signal: AbortSignal,
+): Promise<readonly MissedObjective[]> {
+  const { objectives } = parts.settings;
+  if (objectives.rpoMs === null && objectives.rtoMs === null) return [];
+  const known = await parts.backups.list(signal);
+  return taken.flatMap((manifest) => missedAtBackup(objectives, manifest, known));
+}
+
+export const objectiveStates = (
+  { databases, environment, objectives }: EnvironmentSettings,
+  manifests: readonly BackupManifest[],
+  nowMs: number,
+): readonly ObjectiveState[] =>
+  objectives.rpoMs === null && objectives.rtoMs === null
+    ? []
+    : objectivesNow(
+        objectives,
+        environment,
+        databases.map(({ name }) => name),
+        manifests,
+        nowMs,
+      );

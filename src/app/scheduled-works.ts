@@ -1,0 +1,29 @@
+/** What each scheduled task is: the same flows as by hand. */
+import { humanBytes } from "../domain/duration.ts";
+import { asJson } from "../domain/json.ts";
+import type { ScheduledTask } from "../domain/schedule.ts";
+import { restoreDrill } from "./drill.ts";
+import { backupAlone } from "./layers.ts";
+import { pruneBackups } from "./prune.ts";
+import type { ScheduledWork } from "./schedule.ts";
+
+const scheduler = "the schedule";
+
+/** @param rollbackDrill starts deployments, which takes a worker: the caller knows how. */
+export const scheduledWorks = (rollbackDrill: ScheduledWork): Readonly<Record<ScheduledTask, ScheduledWork>> => ({
+  "rollback-drill": rollbackDrill,
+  backup: async (parts, reporter) => {
+    const manifests = await backupAlone(parts, reporter);
+    const words = manifests.map(({ database, level, sizeBytes }) => `${database} ${level}, ${humanBytes(sizeBytes)}`);
+    return { title: words.join("; "), detail: asJson(manifests.map(({ id, level }) => ({ id, level }))) };
+  },
+  "restore-drill": async (parts, reporter) => {
+    const drills = await restoreDrill(parts, scheduler, reporter);
+    const words = drills.map(({ database, rows, tables }) => `${database} restored: ${tables} tables, ${rows} rows`);
+    return { title: words.join("; "), detail: asJson(drills) };
+  },
+  prune: async (parts, { signal }) => {
+    const { kept, removed } = await pruneBackups(parts, signal);
+    return { title: `${removed.length} removed, ${kept} kept`, detail: asJson({ removed, kept }) };
+  },
+});

@@ -1,0 +1,54 @@
+import { describe, expect, test } from "vitest";
+import { ConfigurationFaults } from "./faults.ts";
+import { loadConfiguration } from "./load.ts";
+
+const file = (environment: string): string => `sluice: 1
+project: shop
+components: { web: { command: [node, web.mjs], route: { port: 8080 } } }
+databases: { main: { kind: sqlite, file: main.sqlite } }
+environments:
+  production: { policy: basic, ${environment} }
+`;
+
+function told(environment: string): { readonly faults: string; readonly warnings: string } {
+  try {
+    const { warnings } = loadConfiguration({ file: "sluice.yaml", text: file(environment) });
+    return { faults: "", warnings: JSON.stringify(warnings) };
+  } catch (thrown) {
+    if (thrown instanceof ConfigurationFaults) return { faults: thrown.message, warnings: "" };
+    throw thrown;
+  }
+}
+
+describe("schedules and objectives", () => {
+  test("B6 B11 a nightly backup meets an RPO of a day, and nothing is said", () => {
+    const sound = told(
+      'schedules: { nightly: { cron: "0 2 * * *", run: backup, timeZone: Europe/Berlin } }, objectives: { rpo: 24h }',
+    );
+
+    expect(sound).toEqual({ faults: "", warnings: "[]" });
+  });
+
+  test("B11 an RPO that the schedule cannot meet is refused with a cron that would", () => {
+    const nightly = (rpo: string) =>
+      told(`schedules: { nightly: { cron: "0 2 * * *", run: backup } }, objectives: { rpo: ${rpo} }`);
+
+    expect(nightly("6h").faults).toContain('write for example "0 */6 * * *"');
+    expect(nightly("6h").faults).toContain("up to 1d");
+    expect(nightly("15m").faults).toContain("write-ahead log");
+  });
+
+  test("B11 objectives that nothing measures are warned about", () => {
+    expect(told("objectives: { rpo: 24h, rto: 30m }").warnings).toContain("nothing backs it up by itself");
+    expect(told("objectives: { rto: 30m }").warnings).toContain("nothing measures a restore");
+  });
+
+  test("B6 a cron that cannot be meant, a zone that is none and a task without a database are refused", () => {
+    expect(told('schedules: { a: { cron: "30 2 31 2 *", run: backup } }').faults).toContain("never comes");
+    expect(told('schedules: { a: { cron: "0 2 * *", run: backup } }').faults).toContain("minute, hour, day");
+    expect(told('schedules: { a: { cron: "0 2 * * *", run: backup, timeZone: Mars/X } }').faults).toContain(
+      "time zone",
+    );
+    expect(told('schedules: { a: { cron: "0 2 * * *", run: bakcup } }').faults).toContain("backup");
+  });
+});

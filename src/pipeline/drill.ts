@@ -1,0 +1,101 @@
+/**
+ * B12: the newest backup of a database is read from where it lies, verified, restored into a scratch place, compared with its
+ * manifest, timed and dropped. What serves is not touched.
+ */
+import { type BackupManifest, type ProofCheck, rowsOf, tableDifferences } from "../domain/backup.ts";
+import { SluiceError } from "../domain/errors.ts";
+import type { Database } from "../ports/database.ts";
+import { underDataLock } from "./data-lock.ts";
+import type { Parts } from "./parts.ts";
+
+export interface RestoreDrill {
+  readonly database: string;
+  readonly backup: string;
+  readonly takenAtMs: number;
+  /** Reading, verifying, restoring and comparing: what it would take today. */
+  readonly tookMs: number;
+  readonly restoreMs: number;
+  readonly tables: number;
+  readonly rows: number;
+  readonly checks: readonly ProofCheck[];
+}
+
+export interface DrillOrder {
+  /** As others read who has the data lock. */
+  readonly by: string;
+  readonly signal: AbortSignal;
+  readonly tell: (title: string) => Promise<void>;
+}
+
+/** Throws BACKUP_UNKNOWN where there is no backup. */
+export async function newestBackup(parts: Parts, database: string, signal: AbortSignal): Promise<BackupManifest> {
+  const { environment } = parts.settings;
+  const own = (await parts.backups.list(signal)).filter(
+    (manifest) => manifest.environment === environment && manifest.database === database,
+  );
+  const newest = own.toSorted((a, b) => b.takenAtMs - a.takenAtMs)[0];
+  if (newest) return newest;
+  throw new SluiceError({
+    code: "BACKUP_UNKNOWN",
+    remedy: "operator",
+    at: "pipeline.drill",
+    message: `There is no backup of ${database} in ${environment} to restore.`,
+    hint: `Take one: sluice backup create ${environment}`,
+  });
+}
+
+/** Throws BACKUP_UNKNOWN, BACKUP_UNVERIFIED or DATABASE_BUSY. */
+export async function drillRestore(parts: Parts, database: Database, order: DrillOrder): Promise<RestoreDrill> {
+  const manifest = await newestBackup(parts, database.name, order.signal);
+  const claimant = { parts, signal: order.signal, holder: `restore drill, ${order.by}`, tell: order.tell };
+  return underDataLock(database, claimant, (signal) => restoreOnce(parts, database, manifest, signal));
+}
+
+async function restoreOnce(
+  parts: Parts,
+  database: Database,
+  manifest: BackupManifest,
+  signal: AbortSignal,
+): Promise<RestoreDrill> {
+  const { backups, clock } = parts;
+  const startedAtMs = clock.now();
+  const { sha256, sizeBytes } = await parts.hashOf(backups.get(manifest.key, signal));
+  if (sha256 !== manifest.sha256 || sizeBytes !== manifest.sizeBytes) {
+    throw unverified(
+      manifest,
+      `${manifest.location} is not what its manifest says: ${sizeBytes} bytes, ${sha256.slice(0, 12)}…`,
+    );
+  }
+  const { format } = manifest;
+  const reading = await database.readBack(format, backups.get(manifest.key, signal), signal);
+  const restoringSinceMs = clock.now();
+  const level = manifest.level === "equal" ? "equal" : "restored";
+  const { facts, checks } = await database.rehearse(
+    { format, bytes: backups.get(manifest.key, signal), level, reading },
+    signal,
+  );
+  const differing = tableDifferences(manifest.tables, facts.tables);
+  if (differing.length > 0) {
+    throw unverified(manifest, `restored, it is not what was backed up: ${differing.slice(0, 10).join(", ")}`);
+  }
+  const endedAtMs = clock.now();
+  return {
+    database: database.name,
+    backup: manifest.id,
+    takenAtMs: manifest.takenAtMs,
+    tookMs: endedAtMs - startedAtMs,
+    restoreMs: endedAtMs - restoringSinceMs,
+    tables: facts.tables.length,
+    rows: rowsOf(facts.tables),
+    checks,
+  };
+}
+
+const unverified = ({ id, environment }: BackupManifest, reason: string): SluiceError =>
+  new SluiceError({
+    code: "BACKUP_UNVERIFIED",
+    remedy: "operator",
+    at: "pipeline.drill",
+    message: `The drill failed: backup ${id} cannot be relied on; ${reason}.`,
+    hint: `What serves was not touched. Take a new one, then repeat the drill: sluice backup create ${environment}`,
+  });
