@@ -1,6 +1,5 @@
 /** What people do with stored backups: find one, see which may go (B5), restore one into a new database (B7). */
 import { createHash } from "node:crypto";
-import { diskBackupStore } from "../adapters/disk/backup-store.ts";
 import type { BackupManifest, TableFacts } from "../domain/backup.ts";
 import type { ManifestSignature } from "../domain/backup-signature.ts";
 import { SluiceError } from "../domain/errors.ts";
@@ -9,14 +8,15 @@ import type { EnvironmentSettings } from "../domain/settings.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import type { DatabaseFacts } from "../ports/database.ts";
 import { checkedSignatures, requireTrusted, signerFor } from "./backup-keys.ts";
+import { backupStoresOf, type Variables } from "./backup-stores.ts";
 
-/** Of several environments, each once, newest first: environments may share a folder. None of them was edited. */
+/** Of several environments, each once, newest first: environments may share a place. None of them was edited. */
 export async function listBackups(
   settings: readonly EnvironmentSettings[],
+  variables: Variables,
   signal: AbortSignal,
 ): Promise<readonly BackupManifest[]> {
-  const folders = [...new Set(settings.map(({ backup }) => backup.folder))];
-  const lists = await Promise.all(folders.map((folder) => diskBackupStore({ folder, name: folder }).list(signal)));
+  const lists = await Promise.all(backupStoresOf(settings, variables).map((store) => store.list(signal)));
   const names = new Set(settings.map(({ environment }) => environment));
   const manifests = lists
     .flat()
@@ -30,9 +30,10 @@ export async function listBackups(
 export async function findBackup(
   settings: readonly EnvironmentSettings[],
   words: string,
+  variables: Variables,
   signal: AbortSignal,
 ): Promise<BackupManifest> {
-  const all = await listBackups(settings, signal);
+  const all = await listBackups(settings, variables, signal);
   const exact = all.find(({ id }) => id === words);
   const matching = exact ? [exact] : all.filter(({ id }) => id.startsWith(words));
   const [found] = matching;

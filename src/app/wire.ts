@@ -5,7 +5,6 @@
 import { join } from "node:path";
 import { commandBuilder } from "../adapters/command/builder.ts";
 import { commandCiGate } from "../adapters/command/ci-gate.ts";
-import { diskBackupStore } from "../adapters/disk/backup-store.ts";
 import { gitSource } from "../adapters/git/source.ts";
 import { postgresDatabase } from "../adapters/postgres/database.ts";
 import { postgresGrammar } from "../adapters/postgres-grammar/grammar.ts";
@@ -14,17 +13,17 @@ import { processTarget } from "../adapters/process/process-target.ts";
 import { runFolder } from "../adapters/run-folder/run-folder.ts";
 import { sqliteDatabase } from "../adapters/sqlite/database.ts";
 import { resolveSecrets } from "../config/secrets.ts";
-import { SluiceError } from "../domain/errors.ts";
 import { redactor } from "../domain/redactor.ts";
 import type { TesterSettings } from "../domain/routing.ts";
 import { Secret } from "../domain/secret.ts";
-import type { DatabaseSettings, EnvironmentSettings, ValueOrSecret } from "../domain/settings.ts";
+import type { DatabaseSettings, EnvironmentSettings } from "../domain/settings.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Database } from "../ports/database.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import type { Router } from "../ports/router.ts";
 import { sealFor, signerFor } from "./backup-keys.ts";
+import { backupStoreFor } from "./backup-stores.ts";
 import { checkpointsFor } from "./checkpoints.ts";
 import { checksFor } from "./checks.ts";
 import { hashOf, sha256Of } from "./hashing.ts";
@@ -34,6 +33,7 @@ import { notifiersFor } from "./notifiers.ts";
 import { readText } from "./project.ts";
 import { proofFaultFor } from "./proof.ts";
 import { routerWhenUsed } from "./router-when-used.ts";
+import { type Resolve, secretLookup } from "./secret-lookup.ts";
 
 export interface Surroundings {
   readonly clock: Clock;
@@ -70,7 +70,7 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
     databases,
     migrators: migratorsFor(settings, resolve, clock),
     sqlGrammar: postgresGrammar(),
-    backups: diskBackupStore({ folder: settings.backup.folder, name: settings.backup.folder }),
+    backups: backupStoreFor(settings.backup, { resolve, clock }),
     ...(seal ? { seal } : {}),
     signer: signerFor([settings]),
     hosts: [localHost()],
@@ -83,24 +83,6 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
     proofFault: proofFaultFor(settings),
     sha256: sha256Of,
     hashOf,
-  };
-}
-
-type Resolve = (value: ValueOrSecret) => string | Secret;
-
-/** Throws SECRET_MISSING where it is needed; pre-flight has named all missing ones before. */
-function secretLookup(secrets: ReadonlyMap<string, Secret>): Resolve {
-  return (value) => {
-    if (typeof value === "string") return value;
-    const secret = secrets.get(value.secret);
-    if (secret) return secret;
-    throw new SluiceError({
-      code: "SECRET_MISSING",
-      remedy: "operator",
-      at: `secrets.${value.secret}`,
-      message: `The secret ${value.secret} is missing or empty.`,
-      hint: "See where it is looked for: sluice check",
-    });
   };
 }
 

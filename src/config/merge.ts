@@ -7,10 +7,17 @@ export function completeEnvironment(configuration: Configuration, environment: s
   const own: Written = configuration.environments[environment] ?? {};
   const shared = configuration.defaults;
   const base = defaultsOf(own.policy ?? shared.policy ?? defaultPolicy);
-  const complete = layered(layered(base, shared, []), own, []) as CompleteEnvironment;
+  const complete = layered(layered(base, withOnePlace(shared), []), withOnePlace(own), []) as CompleteEnvironment;
   // One setting under two names: whichever was written, nearest to the environment, holds for both.
   const action = [own, shared].map(observationAction).find((written) => written !== undefined);
   return action === undefined ? complete : withObservationAction(complete, action);
+}
+
+/** A folder that is written nearer than a store takes its place: both say where backups lie. */
+function withOnePlace(layer: Written): Written {
+  const { backup } = layer;
+  if (backup?.folder === undefined || backup.store !== undefined) return layer;
+  return { ...layer, backup: { ...backup, store: { kind: "disk", folder: backup.folder } } };
 }
 
 type Action = CompleteEnvironment["observation"]["action"];
@@ -27,7 +34,7 @@ const withObservationAction = (complete: CompleteEnvironment, action: Action): C
 /** Mappings are merged; everything else is replaced, lists and secrets too: a source is one thing, never half of two. */
 function layered(below: unknown, above: unknown, path: readonly string[]): unknown {
   if (above === undefined) return below;
-  if (!isMapping(below) || !isMapping(above) || isValueOrSecret(path)) return above;
+  if (!isMapping(below) || !isMapping(above) || isOneThing(path)) return above;
   if (isSecretSource(path)) return { ...above, required: above.required ?? below.required };
   const inner = Object.entries(above).map(([key, value]) => {
     const beneath = Object.hasOwn(below, key) ? below[key] : undefined;
@@ -36,7 +43,9 @@ function layered(below: unknown, above: unknown, path: readonly string[]): unkno
   return { ...below, ...Object.fromEntries(inner) };
 }
 
-const isValueOrSecret = (path: readonly string[]): boolean => path[0] === "variables" && path.length === 3;
+/** A value or a secret, and the place of the backups, whose kinds have different keys. */
+const isOneThing = (path: readonly string[]): boolean =>
+  (path[0] === "variables" && path.length === 3) || path.join(".") === "backup.store";
 const isSecretSource = (path: readonly string[]): boolean => path[0] === "secrets" && path.length === 2;
 
 type Mapping = Readonly<Record<string, unknown>>;

@@ -57,8 +57,9 @@ function usesOf({ path, written }: Layer): readonly Use[] {
     }),
   );
   const metrics = (written.metrics ?? []).flatMap((source, at) => usesInJson(source, [...path, "metrics", at]));
+  const store = usesIn(written.backup?.store, [...path, "backup", "store"]);
   const backups = usesIn(written.backup?.encryption, [...path, "backup", "encryption"]);
-  return [...variables, ...steps, ...metrics, ...backups];
+  return [...variables, ...steps, ...metrics, ...backups, ...store];
 }
 
 /** What every environment uses must be declared for every one; what one uses, for that one. */

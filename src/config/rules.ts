@@ -7,13 +7,21 @@ import type { Layer, Rule, Rulebook, RuledEnvironment } from "./findings.ts";
 import { completeEnvironment } from "./merge.ts";
 import type { ReadFile } from "./read-file.ts";
 import { approvalRules } from "./rules-approvals.ts";
+import { backupRules } from "./rules-backups.ts";
 import { checkRules } from "./rules-checks.ts";
 import { namingRules } from "./rules-names.ts";
 import { secretRules } from "./rules-secrets.ts";
 import { timingRules } from "./rules-timing.ts";
 import type { Configuration } from "./schema.ts";
 
-const rules: readonly Rule[] = [...namingRules, ...secretRules, ...approvalRules, ...timingRules, ...checkRules];
+const rules: readonly Rule[] = [
+  ...namingRules,
+  ...secretRules,
+  ...approvalRules,
+  ...timingRules,
+  ...checkRules,
+  ...backupRules,
+];
 
 export interface Findings {
   readonly faults: readonly Finding[];

@@ -1,6 +1,7 @@
 /** What stands before a deployment: CI, room on the hosts, approvals, the lock, backups; and where it runs. */
 import { z } from "zod";
 import { backupPolicies } from "../domain/settings.ts";
+import { BackupStoreSchema } from "./schema-backup-store.ts";
 import { argv, count, duration, file, key, line, period, say, secretName, size } from "./schema-values.ts";
 
 export const Ci = z
@@ -142,6 +143,11 @@ export const Backup = z
       "verified",
     ),
     folder: key(file(), "Where backups are kept, relative to the project.", ".sluice/backups"),
+    store: key(BackupStoreSchema.optional(), "Where backups are kept, if not in `folder`.", {
+      kind: "s3",
+      bucket: "shop-backups",
+      region: "eu-central-1",
+    }),
     name: key(
       line().superRefine((text, context) => {
         const problem = backupNameFault(text);

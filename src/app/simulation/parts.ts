@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { placeOfBackups } from "../../domain/backup-place.ts";
 import { redactor } from "../../domain/redactor.ts";
 import type { Artifact } from "../../domain/release.ts";
 import { Secret } from "../../domain/secret.ts";
@@ -159,7 +160,7 @@ function simulatedMigrator(database: string, { broken, migrations, clock }: Worl
 
 /** Damaged: the bytes that were put read back as others, as on a disk that lies. */
 function simulatedStore({ backup }: EnvironmentSettings, broken: Mishaps): BackupStore {
-  const store = memoryBackupStore({ name: backup.folder });
+  const store = memoryBackupStore({ name: placeOfBackups(backup) });
   return {
     ...store,
     async put(key, bytes, signal) {

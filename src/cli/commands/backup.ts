@@ -1,7 +1,9 @@
 /** B1 B4–B7: taking, listing, showing, pruning and restoring backups. Nothing is removed or restored without being asked twice. */
+import { leftOversOf } from "../../app/backup-left-overs.ts";
 import { findBackup, listBackups, restoreBackup, retentionOf, signatureOf, verifyStored } from "../../app/backups.ts";
 import { backupAlone } from "../../app/layers.ts";
 import { type BackupEncryption, type BackupManifest, provenWords, rowsOf, tablesOf } from "../../domain/backup.ts";
+import { placeOfBackups } from "../../domain/backup-place.ts";
 import { signatureWords } from "../../domain/backup-signature.ts";
 import { humanBytes, humanDuration } from "../../domain/duration.ts";
 import { exitCodes } from "../../domain/outcome.ts";
@@ -28,10 +30,11 @@ export async function backupCreateCommand(
       "Declare them under databases: in sluice.yaml, then: sluice validate",
     );
   if (dryRun) {
+    const place = placeOfBackups(backup);
     const names = databases.map(({ name, kind }) => `${name} (${kind})`).join(", ");
     output.result(
-      { dryRun: true, environment, databases: databases.map(({ name }) => name), folder: backup.folder },
-      `would back up ${names} to ${backup.folder}`,
+      { dryRun: true, environment, databases: databases.map(({ name }) => name), place },
+      `would back up ${names} to ${place}`,
     );
     output.next(`sluice backup create ${environment}`);
     return 0;
@@ -79,7 +82,7 @@ async function settingsFor(session: Session, environment?: string) {
 
 export async function backupListCommand(session: Session, environment: string | undefined): Promise<number> {
   const { output } = session;
-  const backups = await listBackups(await settingsFor(session, environment), session.interrupted);
+  const backups = await listBackups(await settingsFor(session, environment), session.environment, session.interrupted);
   const header = ["backup", "database", "taken", "size", "rows", "proven", "manifest"].map((text) => paint.dim(text));
   const rows = backups.map((manifest) => [
     manifest.id,
@@ -102,7 +105,7 @@ export async function backupListCommand(session: Session, environment: string | 
 
 export async function backupShowCommand(session: Session, id: string): Promise<number> {
   const { output } = session;
-  const manifest = await findBackup(await settingsFor(session), id, session.interrupted);
+  const manifest = await findBackup(await settingsFor(session), id, session.environment, session.interrupted);
   const signature = await signatureOf(await settingsFor(session), manifest, session.interrupted);
   const columns = output.resultColumns();
   const label = (text: string) => paint.dim(text.padEnd(12));
@@ -138,10 +141,14 @@ export async function backupPruneCommand(
 ): Promise<number> {
   const { output } = session;
   const settings = await session.settings(environment);
-  const manifests = await listBackups([settings], session.interrupted);
+  const manifests = await listBackups([settings], session.environment, session.interrupted);
   const parts = await session.parts(settings);
   const { keep, prune } = await retentionOf(parts, manifests);
-  if (yes) for (const { manifest } of prune) await parts.backups.remove(manifest.id, session.interrupted);
+  const leftOvers = await leftOversOf(parts, session.interrupted);
+  if (yes) {
+    for (const { manifest } of prune) await parts.backups.remove(manifest.id, session.interrupted);
+    for (const leftOver of leftOvers) await leftOver.remove(session.interrupted);
+  }
   const columns = output.resultColumns();
   const lines = [
     ...keep.flatMap(({ manifest, reasons }) =>
@@ -150,11 +157,16 @@ export async function backupPruneCommand(
     ...prune.flatMap(({ manifest, reason }) =>
       hanging(`  ${glyph("warn")} remove ${manifest.id}  `, paint.dim(reason), columns),
     ),
-    `${plural(keep.length, "backup")} ${yes ? "kept" : "would be kept"}, ${prune.length} ${yes ? "removed" : "would be removed"}`,
+    ...leftOvers.flatMap(({ location, sinceMs }) =>
+      hanging(`  ${glyph("warn")} remove ${location}  `, paint.dim(`left behind at ${timestamp(sinceMs)}`), columns),
+    ),
+    `${plural(keep.length, "backup")} ${yes ? "kept" : "would be kept"}, ${prune.length + leftOvers.length} ${yes ? "removed" : "would be removed"}`,
   ];
-  output.result({ dryRun: !yes, keep, prune }, lines.join("\n"));
+  output.result({ dryRun: !yes, keep, prune, leftOvers }, lines.join("\n"));
   output.next(
-    !yes && prune.length > 0 ? `sluice backup prune ${environment} --yes` : `sluice backup list ${environment}`,
+    !yes && prune.length + leftOvers.length > 0
+      ? `sluice backup prune ${environment} --yes`
+      : `sluice backup list ${environment}`,
   );
   return 0;
 }
@@ -167,7 +179,7 @@ export interface RestoreOptions extends DryRunOption {
 /** B7: always into a database that does not exist yet; making it the live one is a person's own step. */
 export async function restoreCommand(session: Session, id: string, options: RestoreOptions): Promise<number> {
   const { output } = session;
-  const manifest = await findBackup(await settingsFor(session), id, session.interrupted);
+  const manifest = await findBackup(await settingsFor(session), id, session.environment, session.interrupted);
   const parts = await session.parts(await session.settings(manifest.environment));
   const command = `sluice restore ${manifest.id} --into ${options.into} --confirm RESTORE`;
   if (options.into === manifest.source.name)

@@ -10,6 +10,7 @@ import {
   rowsOf,
   tablesOf,
 } from "../../domain/backup.ts";
+import { placeOfBackups } from "../../domain/backup-place.ts";
 import { humanBytes, humanDuration } from "../../domain/duration.ts";
 import { failureOf } from "../../domain/errors.ts";
 import type { BackupPolicy } from "../../domain/settings.ts";
@@ -35,7 +36,7 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
       ? []
       : settings.databases.map(
           ({ name, kind }) =>
-            `full ${kind} dump of ${name} to ${settings.backup.folder}, ${settings.backup.encryption ? `encrypted for ${settings.backup.encryption.recipients.join(", ")}, ` : ""}checksum re-read, ${proofWords(proofSettingsOf(settings.backup))}`,
+            `full ${kind} dump of ${name} to ${placeOfBackups(settings.backup)}, ${settings.backup.encryption ? `encrypted for ${settings.backup.encryption.recipients.join(", ")}, ` : ""}checksum re-read, ${proofWords(proofSettingsOf(settings.backup))}`,
         ),
   expectedMs: ({ settings }) => (settings.backup.policy === "none" ? 0 : 3_000 * settings.databases.length),
   prepare: (intent) => intent,
