@@ -1,7 +1,8 @@
 /** P2 M4: the pending migrations of a release, read by the grammar of their database and judged against what serves. */
 
+import { onlyCommentsDiffer } from "../domain/migrations/comments.ts";
 import { underWindow, type WindowFacts } from "../domain/migrations/contract-window.ts";
-import { findDrift } from "../domain/migrations/drift.ts";
+import { type AppliedMark, findDrift, isEdited } from "../domain/migrations/drift.ts";
 import type { MigrationFinding, MigrationVerdict } from "../domain/migrations/finding.ts";
 import { lintMigrations } from "../domain/migrations/lint.ts";
 import { lintSqliteMigrations } from "../domain/migrations/sqlite-lint.ts";
@@ -29,22 +30,47 @@ export async function migrationOutlook(parts: Parts, input: Input, signal: Abort
   const tree = await treeOf(parts, input, signal);
   const window = await windowFacts(parts, input.serving);
   const outlooks: MigrationOutlook[] = [];
-  for (const migrator of parts.migrators) outlooks.push(await outlookOf(migrator, tree, window, parts, signal));
+  for (const migrator of parts.migrators) {
+    const applied = await appliedMarks(migrator, tree, input.serving, signal);
+    outlooks.push(await outlookOf(migrator, tree, applied, window, parts, signal));
+  }
   return {
     planned: outlooks.flatMap(({ planned }) => planned),
     drift: outlooks.flatMap(({ drift }) => drift),
   };
 }
 
+/** Of an edited one, what was applied lies in the tree of the version that serves, unless it was edited before that already. */
+async function appliedMarks(
+  migrator: Migrator,
+  tree: string,
+  serving: Serving | null,
+  signal: AbortSignal,
+): Promise<readonly AppliedMark[]> {
+  const applied = (await migrator.applied?.(tree, signal)) ?? [];
+  const [component] = serving?.components ?? [];
+  if (component === undefined || !applied.some(isEdited)) return applied;
+  // A tree that is gone leaves the edit unexplained, and no more.
+  const before = (await migrator.applied?.(component.artifact.location, signal).catch(() => undefined)) ?? [];
+  signal.throwIfAborted();
+  const originals = new Map(before.filter((one) => !isEdited(one)).map(({ id, sql }) => [id, sql]));
+  return applied.map((mark) => {
+    const original = originals.get(mark.id);
+    if (original === undefined || mark.sql === undefined) return mark;
+    return { ...mark, onlyCommentsDiffer: onlyCommentsDiffer(original, mark.sql) };
+  });
+}
+
 async function outlookOf(
   migrator: Migrator,
   tree: string,
+  applied: readonly AppliedMark[],
   window: WindowFacts,
   parts: Parts,
   signal: AbortSignal,
 ): Promise<MigrationOutlook> {
   const pending = await migrator.pending(tree, signal);
-  const drift = findDrift((await migrator.applied?.(tree, signal)) ?? [], pending);
+  const drift = findDrift(applied, pending);
   const verdicts = await judge(migrator.database, pending, parts, signal);
   const planned = verdicts.map(({ id, class: kind, findings }, at) => ({
     database: migrator.database,
@@ -97,11 +123,13 @@ export function lintFinding(
   if (action === "off" || parts.migrators.length === 0) return [];
   const found = planned.flatMap(({ id, findings }) => findings.map((finding) => ({ ...finding, id })));
   const breaking = serving === null ? [] : found.filter(({ severity }) => severity === "block");
-  const counting = [...drift.map((finding) => ({ ...finding, id: finding.migration })), ...breaking];
+  const drifted = drift.map((finding) => ({ ...finding, id: finding.migration }));
+  const counting = [...drifted.filter(({ severity }) => severity === "block"), ...breaking];
   const [first] = counting;
   if (first === undefined) {
     const warned = found.length > 0 ? `; ${found.length} remarks in the plan` : "";
-    const detail = planned.length === 0 ? "no migrations" : `${planned.length} fit the version that serves${warned}`;
+    const fits = planned.length === 0 ? "no migrations" : `${planned.length} fit the version that serves${warned}`;
+    const detail = [fits, ...drifted.map(({ id, rule, reason }) => `${id} ${rule}: ${reason}`)].join("; ");
     return [{ check: "migration-lint", action, verdict: "pass", detail, hint: "" }];
   }
   return [

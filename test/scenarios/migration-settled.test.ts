@@ -1,5 +1,6 @@
 /** What a killed migration leaves at work in a database, and what stands against migrations before anybody approves. */
 import { expect, test } from "vitest";
+import { checkActionsOf } from "../../src/domain/checks.ts";
 import type { Migrator } from "../../src/ports/migrator.ts";
 import { inWorld } from "./in-world.ts";
 import type { World } from "./world.ts";
@@ -103,4 +104,46 @@ test("M1 what stands against a migration is refused before anybody is asked; wha
   } satisfies Partial<Migrator>);
 
   expect((await world.deploy("v1.0.0")).outcome).toBe("succeeded");
+});
+
+/** v1.0.0 serves with the migration as it was applied; v1.1.0 brings it with another text. */
+async function deployEdited(sql: string) {
+  const world = inWorld({
+    releases: { "v1.0.0": {}, "v1.1.0": {} },
+    settings: { checks: checkActionsOf("standard", { "migration-lint": "block" }) },
+  });
+  const trees = new Set<string>();
+  Object.assign(world.shared.migrator, {
+    applied: async (tree) => {
+      trees.add(tree);
+      const original = tree === [...trees][0];
+      return [
+        {
+          id: "000_old",
+          checksum: "a",
+          releasedChecksum: original ? "a" : "b",
+          sql: original ? "SELECT 1;" : sql,
+        },
+      ];
+    },
+  } satisfies Partial<Migrator>);
+  expect((await world.deploy("v1.0.0")).outcome).toBe("succeeded");
+  return world.deploy("v1.1.0");
+}
+
+test("M4 an applied migration whose comments alone were edited is remarked, and any other edit is refused", async () => {
+  const remarked = await deployEdited("-- Copyright\nSELECT 1;");
+
+  expect(remarked.outcome).toBe("succeeded");
+  expect(JSON.stringify(remarked.events)).toContain(
+    "000_old edited-migration: Only comments and blanks differ from what was applied",
+  );
+
+  const refused = await deployEdited("SELECT 2;");
+
+  expect({ outcome: refused.outcome, code: refused.failure?.code }).toEqual({
+    outcome: "refused",
+    code: "MIGRATION_INCOMPATIBLE",
+  });
+  expect(refused.failure?.message).toContain("000_old edited-migration");
 });

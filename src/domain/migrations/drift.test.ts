@@ -7,6 +7,16 @@ test("M4 finds an applied migration whose file was edited", () => {
   expect(rulesOf([{ id: "1_a", checksum: "x", releasedChecksum: "y" }], [])).toEqual([["edited-migration", "1_a"]]);
 });
 
+test("M4 an edit of comments alone is named as such, and stops nothing", () => {
+  const mark = { id: "1_a", checksum: "x", releasedChecksum: "y" };
+
+  const [finding] = findDrift([{ ...mark, onlyCommentsDiffer: true }], []);
+
+  expect(finding).toMatchObject({ rule: "edited-migration", severity: "warn" });
+  expect(finding?.reason).toContain("Only comments and blanks differ");
+  expect(findDrift([{ ...mark, onlyCommentsDiffer: false }], [])[0]?.severity).toBe("block");
+});
+
 test("M4 finds an applied migration that the release does not bring", () => {
   expect(rulesOf([{ id: "1_a", releasedChecksum: null }], [{ id: "2_b" }])).toEqual([["lost-migration", "1_a"]]);
 });

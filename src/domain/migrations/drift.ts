@@ -8,6 +8,8 @@ export interface AppliedMark {
   readonly checksum?: string;
   /** Of the release's file, in the same form; null: the release has no such file. */
   readonly releasedChecksum?: string | null;
+  /** The text that was applied is known, and the release's says the same. */
+  readonly onlyCommentsDiffer?: boolean;
 }
 
 /** Ids count upwards: `9_add` comes before `10_fill`. */
@@ -20,7 +22,7 @@ export function findDrift(
   const last = applied.map(({ id }) => id).reduce((a, b) => (order.compare(a, b) > 0 ? a : b), "");
   return [
     ...applied.filter(({ releasedChecksum }) => releasedChecksum === null).map(({ id }) => found("lost-migration", id)),
-    ...applied.filter(isEdited).map(({ id }) => found("edited-migration", id)),
+    ...applied.filter(isEdited).map(edited),
     ...pending
       .filter(({ id }) => order.compare(id, last) < 0)
       .map(({ id }) =>
@@ -33,8 +35,20 @@ export function findDrift(
   ];
 }
 
-const isEdited = ({ checksum, releasedChecksum }: AppliedMark): boolean =>
+export const isEdited = ({ checksum, releasedChecksum }: AppliedMark): boolean =>
   checksum !== undefined && typeof releasedChecksum === "string" && checksum !== releasedChecksum;
+
+const edited = ({ id, onlyCommentsDiffer }: AppliedMark): MigrationFinding =>
+  onlyCommentsDiffer
+    ? {
+        ...found(
+          "edited-migration",
+          id,
+          "Only comments and blanks differ from what was applied: the schema is the same.",
+        ),
+        severity: "warn",
+      }
+    : found("edited-migration", id);
 
 const found = (rule: MigrationRule, id: string, because?: string): MigrationFinding =>
   findingOf(because === undefined ? { rule } : { rule, because }, id, id);
