@@ -10,9 +10,10 @@ export const shellQuoted = (word: string): string =>
  * A command that prints the dump; undefined where it lies as a plain file, which every tool reads by itself. The file with the
  * key is named by a variable: where it lies is nobody's business but its owner's.
  */
-export function printsDump(storedAt: string): string | undefined {
+export function printsDump(storedAt: string, endpoint?: string): string | undefined {
   const from = shellQuoted(storedAt);
-  const fetch = storedAt.startsWith("s3://") ? `aws s3 cp ${from} -` : undefined;
+  const at = endpoint === undefined ? "" : ` --endpoint-url ${shellQuoted(endpoint)}`;
+  const fetch = storedAt.startsWith("s3://") ? `aws s3 cp${at} ${from} -` : undefined;
   if (!storedAt.endsWith(encryptedSuffix)) return fetch;
   const decrypt = `age --decrypt --identity "$AGE_IDENTITY_FILE"`;
   return fetch ? `${fetch} | ${decrypt}` : `${decrypt} ${from}`;

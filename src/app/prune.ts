@@ -1,6 +1,7 @@
 /** B5 by itself: what nothing needs goes, and only where a newer backup was read to its end. */
 import { type BackupManifest, strengthOf } from "../domain/backup.ts";
 import type { Parts } from "../pipeline/parts.ts";
+import { leftOversOf } from "./backup-left-overs.ts";
 import { retentionOf } from "./backups.ts";
 
 export interface Pruned {
@@ -18,6 +19,10 @@ export async function pruneBackups(parts: Parts, signal: AbortSignal): Promise<P
     if (!hasNewerProven(manifest, manifests)) continue;
     await parts.backups.remove(manifest.id, signal);
     removed.push(manifest.id);
+  }
+  for (const leftOver of await leftOversOf(parts, signal)) {
+    await leftOver.remove(signal);
+    removed.push(leftOver.location);
   }
   return { removed, kept: keep.length + prune.length - removed.length };
 }

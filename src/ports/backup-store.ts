@@ -6,6 +6,8 @@ export interface StoredObject {
   readonly sizeBytes: number;
   /** Hex, computed over what was sent. */
   readonly sha256: string;
+  /** Where the store answers that `location` does not name: an S3 store other than Amazon's. */
+  readonly endpoint?: string;
 }
 
 /** The beginning of a backup whose process was killed. It is no backup, and nothing lists it as one. */

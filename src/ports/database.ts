@@ -65,6 +65,6 @@ export interface Database extends DataLock {
    * says: a backup that cannot be restored is none.
    */
   rehearse(request: RehearsalRequest, signal: AbortSignal): Promise<Rehearsal>;
-  /** The commands, for a person, that restore the stored file without Sluice. */
-  restoreCommands(format: string, storedAt: string, into: string): readonly string[];
+  /** The commands, for a person, that restore the stored file without Sluice; `endpoint` as in `StoredObject`. */
+  restoreCommands(format: string, storedAt: string, into: string, endpoint?: string): readonly string[];
 }

@@ -186,7 +186,7 @@ const hostileKeys = [
   ...["%2e%2e", "%2e%2e%2fescaped", "..%2fescaped", "a?versionId=1", "a#b", "é", "a".repeat(201)],
 ];
 
-function manifestOf(id: string, stored: StoredObject): BackupManifest {
+function manifestOf(id: string, { location, sizeBytes, sha256 }: StoredObject): BackupManifest {
   return {
     id,
     environment: "production",
@@ -196,7 +196,9 @@ function manifestOf(id: string, stored: StoredObject): BackupManifest {
     tookMs: 20,
     format: "pg_dump -Fc",
     key: `${id}.dump`,
-    ...stored,
+    location,
+    sizeBytes,
+    sha256,
     source: { kind: "postgres", name: "shop", serverVersion: "15.18" },
     tables: [{ name: "public.users", rows: 3 }],
     level: "stored",

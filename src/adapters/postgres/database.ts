@@ -32,6 +32,6 @@ export function postgresDatabase(options: PostgresDatabaseOptions): Database {
     readBack: (format, bytes, signal) => readBackDump(connection, options.binFolder, format, bytes, signal),
     restore: (format, bytes, into, signal) => restoreDump(connection, dumping, format, bytes, into, signal),
     rehearse: (request, signal) => rehearseRestore(connection, dumping, request, signal),
-    restoreCommands: (_format, storedAt, into) => restoreCommandsOf(connection, storedAt, into),
+    restoreCommands: (_format, storedAt, into, endpoint) => restoreCommandsOf(connection, storedAt, into, endpoint),
   };
 }

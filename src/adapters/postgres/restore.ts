@@ -96,14 +96,19 @@ export async function dropDatabase(connection: Connection, name: string): Promis
 const restoreArguments = ["--format=custom", "--exit-on-error", "--no-owner", "--no-password"] as const;
 
 /** The commands a person types; nothing in them is secret. libpq asks for the password or reads PGPASSWORD or ~/.pgpass. */
-export function restoreCommandsOf(connection: Connection, storedAt: string, into: string): readonly string[] {
+export function restoreCommandsOf(
+  connection: Connection,
+  storedAt: string,
+  into: string,
+  endpoint?: string,
+): readonly string[] {
   const server = [
     ...(connection.host === "" ? [] : [`--host=${connection.host}`]),
     `--port=${connection.port}`,
     ...(connection.user === "" ? [] : [`--username=${connection.user}`]),
   ].map(shellQuoted);
   const restore = ["pg_restore", ...server, "--exit-on-error", "--no-owner", shellQuoted(`--dbname=${into}`)].join(" ");
-  const prints = printsDump(storedAt);
+  const prints = printsDump(storedAt, endpoint);
   return [
     ["createdb", ...server, "--template=template0", shellQuoted(into)].join(" "),
     prints ? `${prints} | ${restore}` : `${restore} ${shellQuoted(storedAt)}`,

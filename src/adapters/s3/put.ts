@@ -42,7 +42,8 @@ export async function put(bucket: Bucket, request: Put, signal: AbortSignal): Pr
   await store(bucket, object, partsOf(bytes, partBytes), partBytes, signal, told);
   // Written by another process while this one replaced the bytes below it: it would describe other bytes.
   await withdrawManifest(bucket, key, signal);
-  return { location: locationOf(bucket.place, key), ...told(), writing };
+  const { endpoint } = bucket.place;
+  return { location: locationOf(bucket.place, key), ...told(), ...(endpoint !== null && { endpoint }), writing };
 }
 
 type Told = () => Pick<StoredObject, "sizeBytes" | "sha256">;

@@ -49,7 +49,7 @@ export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
     readBack: (format, bytes, signal) => readBack(place, format, bytes, signal),
     restore: (format, bytes, into, signal) => restore(place, format, bytes, resolve(into), signal),
     rehearse: (request, signal) => rehearse(place, request, signal),
-    restoreCommands: (_format, storedAt, into) => restoreCommands(storedAt, into),
+    restoreCommands: (_format, storedAt, into, endpoint) => restoreCommands(storedAt, into, endpoint),
   };
 }
 
@@ -217,9 +217,9 @@ function factsFrom(result: ReadResult, file: string, fault: (reason: string) => 
 }
 
 /** The commands a person types; the first refuses to overwrite. */
-function restoreCommands(storedAt: string, into: string): readonly string[] {
+function restoreCommands(storedAt: string, into: string, endpoint?: string): readonly string[] {
   const to = shellQuoted(into);
-  const prints = printsDump(storedAt);
+  const prints = printsDump(storedAt, endpoint);
   const unpack = prints ? `${prints} | gunzip -c` : `gunzip -c ${shellQuoted(storedAt)}`;
   return [`test ! -e ${to} && ${unpack} > ${to}`, `sqlite3 ${to} 'PRAGMA integrity_check'`];
 }

@@ -119,7 +119,12 @@ async function backUp(
     proof: proven.proof,
     snapshot: dump.snapshot,
     encryption: parts.seal?.encryption ?? null,
-    restoreCommands: database.restoreCommands(dump.format, stored.location, `${database.name}_restored`),
+    restoreCommands: database.restoreCommands(
+      dump.format,
+      stored.location,
+      `${database.name}_restored`,
+      stored.endpoint,
+    ),
   };
   const signature = (await parts.signer?.sign(manifest, signal)) ?? null;
   const signed: BackupManifest = { ...manifest, signature };
