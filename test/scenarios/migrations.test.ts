@@ -70,3 +70,14 @@ test("M4 an edited applied migration is refused, although nothing is pending", a
   expect({ outcome, code: failure?.code }).toEqual({ outcome: "refused", code: "MIGRATION_INCOMPATIBLE" });
   expect(failure?.message).toContain("000_first edited-migration");
 });
+
+test("M4 what an earlier release left behind is a remark for one that does not know it, not a refusal", async () => {
+  const world = await inTakingWorld(drop);
+  Object.assign(world.shared.migrator, { applied: async () => [{ id: "000_other", releasedChecksum: null }] });
+
+  const { outcome, record } = await world.deploy("v1.1.0");
+
+  expect(outcome).toBe("succeeded");
+  const checks = record.checks as readonly { check: string; detail: string }[];
+  expect(checks.find(({ check }) => check === "migration-lint")?.detail).toContain("000_other lost-migration");
+});

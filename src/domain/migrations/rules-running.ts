@@ -128,10 +128,11 @@ export const runningRules = {
   },
   "lost-migration": {
     number: 14,
-    severity: "block",
+    // A remark: it is also what a release finds that is made from the version before one that was rolled back.
+    severity: "warn",
     class: "contract",
-    reason: "The database has a migration that the release does not know: it may be older, or of another branch.",
-    recipe: ["Bring the migration into the release: merge the branch that it came from."],
+    reason: "The database has a migration that the release does not know: the release is older, or of another branch.",
+    recipe: ["Where the migration should be there: merge the branch that it came from."],
     sources: ["Flyway: applied migration not resolved locally", "Prisma: missing migration"],
   },
   "out-of-order": {
