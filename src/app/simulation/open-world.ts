@@ -2,7 +2,7 @@
  * The world of one simulation: everything in memory, on one virtual clock. It listens to the deployment's events, as people and
  * faults do: votes are given when they are asked for, and what goes wrong in the middle of the rollout goes wrong then.
  */
-import { postgresGrammar } from "../../adapters/postgres-grammar/grammar.ts";
+import { grammarAtHand } from "../../adapters/postgres-grammar/grammar.ts";
 import { processTarget } from "../../adapters/process/process-target.ts";
 import type { NewEvent } from "../../domain/events.ts";
 import { stepsFor } from "../../domain/rollout.ts";
@@ -98,9 +98,10 @@ export function openWorld(settings: EnvironmentSettings, options: SimulateOption
   const ledger = failing(heard, () => broken.ledgerAway, unreachable("LEDGER_UNREACHABLE", "ledger"));
   const migrations = migrationsOf(settings, options);
   const { source } = release;
-  // Read for real, and simulated time stands still meanwhile.
-  const grammar = postgresGrammar();
-  const sqlGrammar: SqlGrammar = { read: (...args) => clock.hold(grammar.read(...args)) };
+  // Read for real, and simulated time stands still meanwhile. Without a thread: the texts are the simulation's own.
+  const sqlGrammar: SqlGrammar = {
+    read: (...args) => clock.hold(grammarAtHand().then((grammar) => grammar.read(...args))),
+  };
   const parts = simulatedParts({ settings, clock, ledger, source, place, broken, candidate, migrations, sqlGrammar });
   const simulated = simulatedWorld({ clock });
   const processes = simulatedProcesses({ simulated, ledger, rawLedger, partsFor: parts.partsFor });
