@@ -61,8 +61,11 @@ const limits = new Set(["lock_timeout", "statement_timeout"]);
 
 export function judgeSetting(fields: SqlFields): readonly Hit[] {
   const value = constantIn(nodesIn(fields, "args")[0]);
+  if (textIn(fields, "name") === "session_replication_role") return hit("change-behaviour", rulesDoNotHold);
   return limits.has(textIn(fields, "name")) && isZero(value) ? hit("timeout-off") : nothing;
 }
+
+const rulesDoNotHold = "Foreign keys and triggers do not hold for what is written from here on.";
 
 /** `SELECT set_config('lock_timeout', '0', …)` says the same. */
 export function judgeSettingCalls(called: readonly SqlFields[]): readonly Hit[] {
