@@ -10,6 +10,7 @@ import { approvalRules } from "./rules-approvals.ts";
 import { backupRules } from "./rules-backups.ts";
 import { checkRules } from "./rules-checks.ts";
 import { namingRules } from "./rules-names.ts";
+import { scheduleRules } from "./rules-schedules.ts";
 import { secretRules } from "./rules-secrets.ts";
 import { timingRules } from "./rules-timing.ts";
 import type { Configuration } from "./schema.ts";
@@ -21,6 +22,7 @@ const rules: readonly Rule[] = [
   ...timingRules,
   ...checkRules,
   ...backupRules,
+  ...scheduleRules,
 ];
 
 export interface Findings {

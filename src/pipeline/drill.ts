@@ -25,6 +25,8 @@ export interface DrillOrder {
   readonly by: string;
   readonly signal: AbortSignal;
   readonly tell: (title: string) => Promise<void>;
+  /** What lies in the store, as the database's own reader wants it. */
+  readonly open: (manifest: BackupManifest, signal: AbortSignal) => AsyncIterable<Uint8Array>;
 }
 
 /** Throws BACKUP_UNKNOWN where there is no backup. */
@@ -48,13 +50,16 @@ export async function newestBackup(parts: Parts, database: string, signal: Abort
 export async function drillRestore(parts: Parts, database: Database, order: DrillOrder): Promise<RestoreDrill> {
   const manifest = await newestBackup(parts, database.name, order.signal);
   const claimant = { parts, signal: order.signal, holder: `restore drill, ${order.by}`, tell: order.tell };
-  return underDataLock(database, claimant, (signal) => restoreOnce(parts, database, manifest, signal));
+  return underDataLock(database, claimant, (signal) =>
+    restoreOnce(parts, database, manifest, (until) => order.open(manifest, until), signal),
+  );
 }
 
 async function restoreOnce(
   parts: Parts,
   database: Database,
   manifest: BackupManifest,
+  open: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<RestoreDrill> {
   const { backups, clock } = parts;
@@ -67,13 +72,10 @@ async function restoreOnce(
     );
   }
   const { format } = manifest;
-  const reading = await database.readBack(format, backups.get(manifest.key, signal), signal);
+  const reading = await database.readBack(format, open(signal), signal);
   const restoringSinceMs = clock.now();
   const level = manifest.level === "equal" ? "equal" : "restored";
-  const { facts, checks } = await database.rehearse(
-    { format, bytes: backups.get(manifest.key, signal), level, reading },
-    signal,
-  );
+  const { facts, checks } = await database.rehearse({ format, bytes: open(signal), level, reading }, signal);
   const differing = tableDifferences(manifest.tables, facts.tables);
   if (differing.length > 0) {
     throw unverified(manifest, `restored, it is not what was backed up: ${differing.slice(0, 10).join(", ")}`);

@@ -1,6 +1,7 @@
 /** A database as the deployment sees it: facts, a full dump, a restore into another database. */
 import type { ProofCheck, SnapshotFacts, TableFacts } from "../domain/backup.ts";
 import type { DataLock } from "./data-lock.ts";
+import type { DataSwap } from "./data-swap.ts";
 
 export interface DatabaseFacts {
   readonly kind: string;
@@ -47,7 +48,7 @@ export interface Rehearsal {
   readonly checks: readonly ProofCheck[];
 }
 
-export interface Database extends DataLock {
+export interface Database extends DataLock, DataSwap {
   readonly kind: string;
   readonly name: string;
   /** Throws DATABASE_UNREACHABLE. Doubles as the connectivity check (H2). Rows are counted, not hashed. */

@@ -7,6 +7,7 @@ import type { ErrorCode } from "../domain/error-codes.ts";
 import { SluiceError } from "../domain/errors.ts";
 import type { Database, DatabaseFacts } from "../ports/database.ts";
 import { dataLockContract } from "./data-lock-contract.ts";
+import { dataSwapContract } from "./data-swap-contract.ts";
 
 export interface DatabaseWorld {
   readonly database: Database;
@@ -35,6 +36,7 @@ export function databaseContract(name: string, newWorld: () => Promise<DatabaseW
 
   describe(`database contract: ${name}`, () => {
     dataLockContract(inWorld);
+    dataSwapContract(inWorld);
 
     inWorld("B4 facts count every row of every table", async ({ database, insertRow }) => {
       const before = await database.facts(untilTheEnd());

@@ -37,6 +37,15 @@ export function memoryDatabase(options: MemoryDatabaseOptions = {}): MemoryDatab
     name,
     databases,
     exclusively: memoryDataLock(name),
+    beside: (suffix) => `${name}_${suffix}`,
+    async swapIn(restored, kept, signal) {
+      signal.throwIfAborted();
+      const [next, before] = [databases.get(restored), databases.get(name)];
+      if (next === undefined || before === undefined)
+        throw unreadable(name, "RESTORE_FAILED", `${restored} is missing`);
+      databases.set(kept, before).set(name, next).delete(restored);
+    },
+    writtenSince: async () => null,
     async facts(signal) {
       begin("facts", signal);
       return factsOf(databases, name);

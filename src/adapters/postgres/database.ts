@@ -7,6 +7,7 @@ import { dumpDatabase, toolWords } from "./dump.ts";
 import { factsOf } from "./facts.ts";
 import { readBackDump, restoreCommandsOf, restoreDump } from "./restore.ts";
 import { rehearseRestore } from "./scratch.ts";
+import { besideName, swapDatabases, walSince } from "./swap.ts";
 
 export interface PostgresDatabaseOptions {
   readonly name: string;
@@ -26,6 +27,9 @@ export function postgresDatabase(options: PostgresDatabaseOptions): Database {
     kind: "postgres",
     name: options.name,
     exclusively: (claim, signal, body) => holdDataLock(connection, claim, signal, body),
+    beside: (suffix) => besideName(connection, suffix),
+    swapIn: (restored, kept, signal) => swapDatabases(connection, restored, kept, signal),
+    writtenSince: (snapshot, signal) => walSince(connection, snapshot, signal),
     facts: (signal) => factsOf(connection, connection.database, dumping, signal),
     tools: (signal) => toolWords(connection, dumping, signal),
     dump: (signal) => dumpDatabase(connection, dumping, signal),

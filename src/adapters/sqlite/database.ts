@@ -13,8 +13,10 @@ import type { ErrorCode } from "../../domain/error-codes.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import type { Database, DatabaseFacts, Dump, Reading, Rehearsal, RehearsalRequest } from "../../ports/database.ts";
 import { printsDump, shellQuoted } from "../restore-command.ts";
+import { watchedBytes } from "../watched-bytes.ts";
 import { holdDataLock } from "./data-lock.ts";
 import { type ReadResult, readSqlite } from "./reader.ts";
+import { besideFile, swapFiles } from "./swap.ts";
 
 export interface SqliteDatabaseOptions {
   readonly name: string;
@@ -43,6 +45,9 @@ export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
     kind: "sqlite",
     name: options.name,
     exclusively: (claim, signal, body) => holdDataLock(place, claim, signal, body),
+    beside: (suffix) => besideFile(place, suffix),
+    swapIn: (restored, kept, signal) => swapFiles(place, restored, kept, signal),
+    writtenSince: async () => null,
     facts: (signal) => liveFacts(place, signal),
     tools: async () => `SQLite ${process.versions.sqlite}, which comes with Node`,
     dump: (signal) => dump(place, signal),
@@ -177,24 +182,17 @@ async function unpackAndCheck(
   fault: (reason: string) => SluiceError,
   signal: AbortSignal,
 ): Promise<DatabaseFacts> {
-  let broken: { readonly error: unknown } | undefined;
-  async function* watched(): AsyncGenerator<Uint8Array> {
-    try {
-      yield* bytes;
-    } catch (error) {
-      broken = { error };
-      throw error;
-    }
-  }
+  const source = watchedBytes(bytes);
   try {
     await pipeline(
-      Readable.from(watched(), { objectMode: false }),
+      Readable.from(source.bytes(), { objectMode: false }),
       createGunzip(),
       createWriteStream(to, { mode: 0o600, flags: "wx" }),
       { signal },
     );
   } catch (error) {
     signal.throwIfAborted();
+    const broken = source.broken();
     throw broken ? broken.error : fault(wordsOf(error));
   }
   if (!(await startsLikeSqlite(to))) throw fault("what it holds is not a SQLite database");

@@ -3,7 +3,7 @@
  * in Sluice's own process would stop its heartbeats, and a call in progress cannot be cut off. A child can be killed, and a
  * damaged file that crashes SQLite takes only the child with it.
  *
- * Arguments: `facts <file>`, `copy <file> <to>` (a consistent copy, then its facts), `check <file>` (integrity, then facts).
+ * Arguments: `settle <file>` (what lies in its log goes into the file; fails where anybody else has it open), `facts <file>`, `copy <file> <to>` (a consistent copy, then its facts), `check <file>` (integrity, then facts).
  * The last two hash the rows of every table, and the schema as the table `(schema)`.
  * Prints one JSON line per table, `{"table","rows","hash"}`, and `{"serverVersion","sizeBytes"}` last. Exit code 0 means all of it.
  */
@@ -95,7 +95,21 @@ async function copy(from: string, path: string): Promise<void> {
   }
 }
 
+/** A log left beside a file of the same name would be replayed into it. Only the last one who has it open can do that. */
+function settle(path: string): void {
+  const database = new DatabaseSync(path, { timeout: 2_000 });
+  try {
+    database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    const mode = database.prepare("PRAGMA journal_mode = DELETE").get()?.journal_mode;
+    if (mode !== "delete") throw new Error("another process has the file open");
+    database.exec("BEGIN EXCLUSIVE; COMMIT");
+  } finally {
+    database.close();
+  }
+}
+
 try {
+  if (command === "settle") settle(file);
   if (command === "copy") await copy(file, to);
   if (command === "check") checkIntegrity(file);
   printFacts(command === "copy" ? to : file, command !== "facts");

@@ -6,7 +6,7 @@ import type { DatabaseFacts } from "../../ports/database.ts";
 import { runCommand } from "../run-command.ts";
 
 export type ReadRequest =
-  | { readonly command: "facts" | "check"; readonly file: string }
+  | { readonly command: "facts" | "check" | "settle"; readonly file: string }
   | { readonly command: "copy"; readonly file: string; readonly to: string };
 
 export type ReadResult =

@@ -179,6 +179,11 @@ export interface RestoreOptions extends DryRunOption {
 /** B7: always into a database that does not exist yet; making it the live one is a person's own step. */
 export async function restoreCommand(session: Session, id: string, options: RestoreOptions): Promise<number> {
   const { output } = session;
+  if ((options.into ?? "") === "")
+    throw usage(
+      "It must be said where to restore to: --into a new database, or --swap.",
+      `For example: sluice restore ${id} --into main_restored`,
+    );
   const manifest = await findBackup(await settingsFor(session), id, session.environment, session.interrupted);
   const parts = await session.parts(await session.settings(manifest.environment));
   const command = `sluice restore ${manifest.id} --into ${options.into} --confirm RESTORE`;

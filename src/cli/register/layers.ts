@@ -95,15 +95,23 @@ function registerBackups(program: Command, bind: Bind): void {
 
   program
     .command("restore <backup>")
-    .description("restore a backup into a new database, and count its rows again")
-    .requiredOption("--into <name>", "a database or file that does not exist yet")
-    .option("--confirm <word>", "RESTORE, where nobody can be asked")
+    .description("restore a backup into a new database and compare it, or make it the live one")
+    .option("--into <name>", "a database or file that does not exist yet")
+    .option("--swap", "make it the live one, by rename; the one before is kept")
+    .option("--confirm <words>", "the words that are asked for, where nobody can be asked")
     .option("--dry-run", "verify the backup's checksum and restore nothing")
-    .addHelpText("after", examples("sluice restore production-main-20261120 --into main_restored --confirm RESTORE"))
-    .action(
-      bind(async (session, id: string, options: RestoreOptions) =>
-        (await import("../commands/backup.ts")).restoreCommand(session, id, options),
+    .addHelpText(
+      "after",
+      examples(
+        "sluice restore production-main-20261120 --into main_restored --confirm RESTORE",
+        "sluice restore production-main-20261120 --swap --dry-run",
       ),
+    )
+    .action(
+      bind(async (session, id: string, options: RestoreOptions & { readonly swap?: boolean }) => {
+        if (options.swap) return (await import("../commands/restore-swap.ts")).restoreSwapCommand(session, id, options);
+        return (await import("../commands/backup.ts")).restoreCommand(session, id, options);
+      }),
     );
 }
 

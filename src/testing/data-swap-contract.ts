@@ -1,0 +1,38 @@
+/** The part of the database contract about swaps: what was restored becomes the live one, and the one before is kept. */
+import { expect } from "vitest";
+import type { DatabaseWorld } from "./database-contract.ts";
+
+type InWorld = (title: string, body: (world: DatabaseWorld) => Promise<void>) => void;
+
+const untilTheEnd = (): AbortSignal => new AbortController().signal;
+
+export function dataSwapContract(inWorld: InWorld): void {
+  inWorld("B7 a restored database takes the live one's name, and the one before is kept beside it", async (world) => {
+    const { database, factsAt, insertRow, livePlace } = world;
+    const dump = await database.dump(untilTheEnd());
+    const [restored, kept] = [database.beside("restored"), database.beside("before")];
+    await database.restore(dump.format, dump.bytes, restored, untilTheEnd());
+    await insertRow();
+    const written = await database.facts(untilTheEnd());
+
+    await database.swapIn(restored, kept, untilTheEnd());
+
+    const plain = (tables: readonly { readonly name: string; readonly rows: number }[] | undefined) =>
+      tables?.filter(({ name }) => name !== "(schema)").map(({ name, rows }) => ({ name, rows }));
+    expect(plain((await database.facts(untilTheEnd())).tables)).toEqual(plain(dump.facts.tables));
+    expect(plain((await factsAt(kept))?.tables)).toEqual(plain(written.tables));
+    expect(await factsAt(restored)).toBeUndefined();
+    expect((await factsAt(livePlace))?.tables).toHaveLength(written.tables.length);
+  });
+
+  inWorld("B7 a swap with what is not there changes nothing", async (world) => {
+    const { database } = world;
+    const before = await database.facts(untilTheEnd());
+
+    const swapping = database.swapIn(database.beside("nowhere"), database.beside("before"), untilTheEnd());
+
+    await expect(swapping).rejects.toMatchObject({ failure: { code: "RESTORE_FAILED" } });
+    expect((await database.facts(untilTheEnd())).tables).toEqual(before.tables);
+    expect(await world.factsAt(database.beside("before"))).toBeUndefined();
+  });
+}
