@@ -1,8 +1,15 @@
 /** The part of the database contract about swaps: what was restored becomes the live one, and the one before is kept. */
 import { expect } from "vitest";
-import type { DatabaseWorld } from "./database-contract.ts";
+import type { Database, DatabaseFacts } from "../ports/database.ts";
 
-type InWorld = (title: string, body: (world: DatabaseWorld) => Promise<void>) => void;
+interface SwapWorld {
+  readonly database: Database;
+  readonly insertRow: () => Promise<void>;
+  readonly livePlace: string;
+  readonly factsAt: (place: string) => Promise<DatabaseFacts | undefined>;
+}
+
+type InWorld = (title: string, body: (world: SwapWorld) => Promise<void>) => void;
 
 const untilTheEnd = (): AbortSignal => new AbortController().signal;
 
