@@ -12,6 +12,7 @@ import {
 import { SluiceError } from "../../domain/errors.ts";
 import type { Secret } from "../../domain/secret.ts";
 import type { BackupSeal } from "../../ports/backup-seal.ts";
+import { watchedBytes } from "../watched-bytes.ts";
 
 export interface AgeSealOptions {
   /** `age1…`, each of which will be able to decrypt. */
@@ -66,20 +67,13 @@ async function* openedBy(
 }
 
 async function* opened(bytes: AsyncIterable<Uint8Array>, keys: readonly string[]): AsyncGenerator<Uint8Array> {
-  let broken: { readonly error: unknown } | undefined;
-  async function* watched(): AsyncGenerator<Uint8Array> {
-    try {
-      yield* bytes;
-    } catch (error) {
-      broken = { error };
-      throw error;
-    }
-  }
+  const source = watchedBytes(bytes);
   try {
     const decrypter = new Decrypter();
     for (const key of keys) decrypter.addIdentity(key);
-    yield* chunksOf(await decrypter.decrypt(ReadableStream.from(watched())));
+    yield* chunksOf(await decrypter.decrypt(ReadableStream.from(source.bytes())));
   } catch (error) {
+    const broken = source.broken();
     if (broken) throw broken.error;
     throw cannotOpen(wordsOf(error));
   }

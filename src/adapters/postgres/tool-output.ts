@@ -8,6 +8,7 @@ import type { SluiceError } from "../../domain/errors.ts";
 import { Secret } from "../../domain/secret.ts";
 import { redactor } from "../redact.ts";
 import { type CommandEnvironment, tailOf } from "../run-command.ts";
+import { type WatchedBytes, watchedBytes } from "../watched-bytes.ts";
 
 export interface ToolRequest {
   readonly argv: readonly string[];
@@ -20,7 +21,7 @@ export interface ToolRequest {
 
 export async function* outputOf(request: ToolRequest): AsyncGenerator<Uint8Array> {
   const { argv, signal } = request;
-  const source = watched(request.input, signal);
+  const source = request.input && watched(request.input, signal);
   const child = execa(argv[0] ?? "", argv.slice(1), {
     env: revealed(request.env),
     extendEnv: false,
@@ -39,7 +40,8 @@ export async function* outputOf(request: ToolRequest): AsyncGenerator<Uint8Array
     for await (const chunk of child.stdout) yield chunk;
     const result = await child;
     signal.throwIfAborted();
-    if (source?.broken()) throw source.broken()?.error;
+    const broken = source?.broken();
+    if (broken) throw broken.error;
     if (result.exitCode === 0) return;
     const how = result.signal === undefined ? `exit code ${result.exitCode}` : `signal ${result.signal}`;
     const secrets = Object.values(request.env).filter((value) => value instanceof Secret);
@@ -59,27 +61,9 @@ const revealed = (environment: CommandEnvironment): Record<string, string> =>
     Object.entries(environment).map(([name, value]) => [name, value instanceof Secret ? value.reveal() : value]),
   );
 
-interface Watched {
-  readonly bytes: () => AsyncGenerator<Uint8Array>;
-  /** What went wrong where the bytes come from. */
-  readonly broken: () => { readonly error: unknown } | undefined;
-}
-
-export function watched(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Watched;
-export function watched(bytes: AsyncIterable<Uint8Array> | undefined, signal: AbortSignal): Watched | undefined;
-export function watched(bytes: AsyncIterable<Uint8Array> | undefined, signal: AbortSignal): Watched | undefined {
-  if (bytes === undefined) return undefined;
-  let broken: { readonly error: unknown } | undefined;
-  async function* reading(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    try {
-      yield* untilAborted(source, signal);
-    } catch (error) {
-      broken = { error };
-      throw error;
-    }
-  }
-  return { bytes: () => reading(bytes), broken: () => broken };
-}
+/** As `watchedBytes`, and let go of when the signal is aborted. */
+export const watched = (bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): WatchedBytes =>
+  watchedBytes(untilAborted(bytes, signal));
 
 /** A source that hangs must not hold up an abort: it is let go of, not waited for. */
 async function* untilAborted(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
