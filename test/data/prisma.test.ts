@@ -47,7 +47,7 @@ const details = async () => (await world.migrator.troubles(world.tree, signal)).
 const hasTable = async (name: string) =>
   (await world.run("SELECT to_regclass($1) IS NOT NULL AS there", [name]))[0]?.["there"];
 
-describe.skipIf(binFolder === undefined || packages === undefined)("migrations by Prisma", () => {
+describe.skipIf(binFolder === undefined || packages === undefined)("migrations by Prisma", { timeout: 60_000 }, () => {
   beforeAll(async () => {
     server = await startTestServer(binFolder!);
   });
