@@ -57,9 +57,12 @@ function usesOf({ path, written }: Layer): readonly Use[] {
     }),
   );
   const metrics = (written.metrics ?? []).flatMap((source, at) => usesInJson(source, [...path, "metrics", at]));
-  const store = usesIn(written.backup?.store, [...path, "backup", "store"]);
-  const backups = usesIn(written.backup?.encryption, [...path, "backup", "encryption"]);
-  return [...variables, ...steps, ...metrics, ...backups, ...store];
+  const { encryption, store } = written.backup ?? {};
+  const backups = [
+    ...usesIn(store, [...path, "backup", "store"]),
+    ...usesIn(encryption, [...path, "backup", "encryption"]),
+  ];
+  return [...variables, ...steps, ...metrics, ...backups];
 }
 
 /** What every environment uses must be declared for every one; what one uses, for that one. */

@@ -1,8 +1,12 @@
 /** Backups in S3, on a real Ceph RADOS Gateway, and behind a proxy that lies. */
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { promisify } from "node:util";
 import * as s3 from "@aws-sdk/client-s3";
 import { S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -365,6 +369,38 @@ describe.skipIf(missing !== undefined)("backups in S3, on Ceph", () => {
     expect(list.map(({ takenAtMs }) => takenAtMs)).toEqual(Array.from({ length: count }, (_, at) => count - 1 - at));
   }, 60_000);
 
+  test("B1 B2 B5 B7 the command line backs up into the bucket that sluice.yaml names, lists, prunes, and restores from it", async () => {
+    const project = await mkdtemp(join(tmpdir(), "sluice-s3-"));
+    try {
+      const { prefix } = optionsOf();
+      const live = new DatabaseSync(join(project, "shop.sqlite"));
+      live.exec("CREATE TABLE users (id INTEGER PRIMARY KEY); INSERT INTO users VALUES (1), (2), (3)");
+      live.close();
+      await writeFile(join(project, "sluice.yaml"), configurationOf(ceph.endpoint, user.accessKey, prefix));
+      const run = (...argv: readonly string[]) => sluice(project, user.secretKey, ...argv);
+
+      const created = await run("backup", "create", "production");
+      const [backup]: readonly BackupManifest[] = JSON.parse(await run("backup", "list")).backups;
+
+      expect(backup?.location).toMatch(new RegExp(`^s3://${bucket}/${prefix}production-main-.*$`));
+      expect(await visibleIn(prefix)).toHaveLength(2);
+      const [unpack] = backup?.restoreCommands ?? [];
+      expect(unpack).toContain(`aws s3 cp --endpoint-url ${ceph.endpoint} ${backup?.location} - | gunzip`);
+      expect(JSON.parse(await run("backup", "prune", "production"))).toMatchObject({ prune: [], leftOvers: [] });
+      const into = join(project, "restored.sqlite");
+      await run("restore", backup?.id ?? "", "--into", into, "--confirm", "RESTORE");
+      const restored = new DatabaseSync(into, { readOnly: true });
+      expect(restored.prepare("SELECT count(*) AS rows FROM users").get()).toEqual({ rows: 3 });
+      restored.close();
+      expect(created + JSON.stringify(backup)).not.toContain(user.secretKey);
+      await expect(sluice(project, "not the secret", "backup", "list")).rejects.toMatchObject({
+        stdout: expect.stringContaining("the secret of the access key is wrong"),
+      });
+    } finally {
+      await rm(project, { recursive: true, force: true });
+    }
+  }, 60_000);
+
   test.each([
     ["cut off", (path: string) => ({ key: path, body: '{"id": "a"' })],
     ["of another key", (path: string) => ({ key: path.replace("a.dump", "b.dump"), body: undefined })],
@@ -400,7 +436,36 @@ describe.skipIf(missing !== undefined)("backups in S3, on Ceph", () => {
   });
 });
 
+/** `backup list` and the like open no state; the others start the project's own PostgreSQL, and wait for its end. */
+async function sluice(project: string, secretKey: string, ...argv: readonly string[]): Promise<string> {
+  const main = join(import.meta.dirname, "../../src/cli/main.ts");
+  const { BACKUP_SECRET_KEY: _, ...env } = process.env;
+  const { stdout } = await promisify(execFile)(process.execPath, [main, ...argv, "--json", "--project", project], {
+    env: { ...env, BACKUP_SECRET_KEY: secretKey },
+  });
+  return stdout;
+}
+
 const isPart = ({ method, path }: Asked): boolean => method === "PUT" && path.includes("partNumber=");
+
+const configurationOf = (endpoint: string, accessKey: string, prefix: string): string => `sluice: 1
+project: shop
+components: { web: { command: [node, web.mjs], route: { port: 8080 } } }
+secrets: { BACKUP_SECRET_KEY: { env: BACKUP_SECRET_KEY } }
+databases: { main: { kind: sqlite, file: shop.sqlite } }
+environments:
+  production:
+    policy: basic
+    backup:
+      policy: verified
+      store:
+        kind: s3
+        bucket: ${bucket}
+        prefix: ${prefix}
+        endpoint: ${endpoint}
+        accessKey: ${accessKey}
+        secretKey: { secret: BACKUP_SECRET_KEY }
+`;
 
 function clientOf(ceph: TestCeph, user: StoreUser): S3Client {
   return new S3Client({
