@@ -65,6 +65,9 @@ export async function retentionOf(parts: Parts, manifests: readonly BackupManife
     if (state !== "ended") needed.set(id, "its deployment is not over");
     else if (outcome !== "succeeded") needed.set(id, "failed deployment");
   }
+  for (const { backupId, by, reason } of await ledger.pins(settings.environment)) {
+    needed.set(backupId, `pinned by ${by}: ${reason}`);
+  }
   if (serving) {
     const open = nowMs < serving.sinceMs + settings.rollback.windowMs;
     needed.set(serving.deploymentId, open ? "open rollback window" : "running release");

@@ -11,6 +11,7 @@ import type { Serving } from "../domain/serving.ts";
 import type { EnvironmentSettings } from "../domain/settings.ts";
 import { type AloneOptions, alone, contextAlone } from "../pipeline/alone.ts";
 import { servingNow } from "../pipeline/deploy.ts";
+import { missedBy } from "../pipeline/objectives.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import { readCounters } from "../pipeline/reading.ts";
 import { backup } from "../pipeline/stages/backup.ts";
@@ -21,7 +22,7 @@ import { type Observed, observe } from "../pipeline/stages/observe.ts";
 import { type MadePlan, makePlan, refuseBlocked } from "../pipeline/stages/plan.ts";
 import { preflight } from "../pipeline/stages/preflight.ts";
 import { runSmoke } from "../pipeline/stages/smoke.ts";
-import { missedBy, tellMissed } from "./objectives.ts";
+import { tellMissed } from "./objectives.ts";
 
 /** Who hears of progress, and whose end ends the layer. */
 export interface Reporter {

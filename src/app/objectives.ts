@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { BackupManifest } from "../domain/backup.ts";
 import { asJson } from "../domain/json.ts";
-import { type MissedObjective, missedAtBackup, type ObjectiveState, objectivesNow } from "../domain/objectives.ts";
+import { type MissedObjective, type ObjectiveState, objectivesNow } from "../domain/objectives.ts";
 import type { EnvironmentSettings } from "../domain/settings.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import { notifyNow } from "./notify-now.ts";
@@ -34,18 +34,6 @@ export async function tellMissed(parts: Parts, missed: readonly MissedObjective[
     // Whoever asked for the backup may have left; people hear of it all the same.
     await notifyNow(parts, told, new AbortController().signal);
   }
-}
-
-/** What was just taken, against the one before it. */
-export async function missedBy(
-  parts: Parts,
-  taken: readonly BackupManifest[],
-  signal: AbortSignal,
-): Promise<readonly MissedObjective[]> {
-  const { objectives } = parts.settings;
-  if (objectives.rpoMs === null && objectives.rtoMs === null) return [];
-  const known = await parts.backups.list(signal);
-  return taken.flatMap((manifest) => missedAtBackup(objectives, manifest, known));
 }
 
 export const objectiveStates = (

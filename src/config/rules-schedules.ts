@@ -79,4 +79,19 @@ const thereIsSomethingToRunOn: Rule = ({ configuration, environments, fault }) =
   }
 };
 
-export const scheduleRules: readonly Rule[] = [objectivesCanBeMet, thereIsSomethingToRunOn];
+/** X8: what goes back by itself must come forward by itself: between the two it would wait for people. */
+const drillsNeedNobody: Rule = ({ environments, fault }) => {
+  for (const { complete, place } of environments) {
+    const { required } = complete.approvals;
+    for (const [name, { run }] of Object.entries(complete.schedules)) {
+      if (run !== "rollback-drill" || required === 0) continue;
+      fault(
+        place("schedules", name, "run"),
+        `the way forward needs ${required} approvals here, so the version before would serve until people are awake`,
+        "drill where approvals.required is 0, or by hand: sluice drill rollback",
+      );
+    }
+  }
+};
+
+export const scheduleRules: readonly Rule[] = [objectivesCanBeMet, thereIsSomethingToRunOn, drillsNeedNobody];

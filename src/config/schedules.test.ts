@@ -43,6 +43,15 @@ describe("schedules and objectives", () => {
     expect(told("objectives: { rto: 30m }").warnings).toContain("nothing measures a restore");
   });
 
+  test("X8 a rollback drill is not scheduled where the way forward needs people", () => {
+    const drill = 'schedules: { monthly: { cron: "0 4 1 * *", run: rollback-drill } }';
+
+    expect(told(drill).faults).toBe("");
+    expect(told(`approvals: { required: 1, approvers: [ada, bob], acceptDeclared: true }, ${drill}`).faults).toContain(
+      "the way forward needs 1 approvals",
+    );
+  });
+
   test("B6 a cron that cannot be meant, a zone that is none and a task without a database are refused", () => {
     expect(told('schedules: { a: { cron: "30 2 31 2 *", run: backup } }').faults).toContain("never comes");
     expect(told('schedules: { a: { cron: "0 2 * *", run: backup } }').faults).toContain("minute, hour, day");

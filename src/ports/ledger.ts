@@ -17,6 +17,7 @@ import type { Outcome } from "../domain/outcome.ts";
 import type { ScheduledDue, ScheduledEnd, ScheduledExecutor, ScheduledRun } from "../domain/schedule.ts";
 import type { Steering, SteeringOrder } from "../domain/steering.ts";
 import type { Superseded } from "../domain/supersede.ts";
+import type { BackupPins } from "./backup-pins.ts";
 
 export interface DeploymentRow {
   readonly id: string;
@@ -133,7 +134,7 @@ export interface EvidenceRow {
  */
 export const peopleTopic = "people";
 
-export interface Ledger {
+export interface Ledger extends BackupPins {
   /** UUID made with the ledger; part of every fencing token. */
   readonly id: string;
 

@@ -1,4 +1,4 @@
-/** The part of the ledger contract about schedules: each due time belongs to one. */
+/** The part of the ledger contract about schedules, each due time of which belongs to one, and about pinned backups. */
 import { expect } from "vitest";
 import type { AtDesk } from "./ledger-desk.ts";
 
@@ -48,5 +48,21 @@ export function scheduledContract(atDesk: AtDesk): void {
     expect(run).toMatchObject({ outcome: "failed", claims: 1 });
     expect(run?.endedAtMs).toBeGreaterThanOrEqual(run?.claimedAtMs ?? Number.NaN);
     expect(await ledger.scheduled(environment, 5, "weekly")).toEqual([]);
+  });
+
+  atDesk("B5 a pinned backup is kept with who and why, and both ends are in the audit trail", async (desk) => {
+    const { ledger, environment } = desk;
+    const pin = { environment, backupId: "b-1", by: "ada", reason: "before the big import" };
+
+    await ledger.pinBackup({ ...pin, reason: "first" });
+    await ledger.pinBackup(pin);
+
+    expect(await ledger.pins(environment)).toEqual([pin]);
+    expect(await ledger.pins("elsewhere")).toEqual([]);
+    expect(await ledger.unpinBackup({ ...pin, by: "bob", reason: "imported" })).toBe(true);
+    expect(await ledger.unpinBackup(pin)).toBe(false);
+    expect(await ledger.pins(environment)).toEqual([]);
+    const audit = await ledger.audit({ environment });
+    expect(audit.map(({ actor, step }) => `${step} ${actor}`)).toEqual(["unpin bob", "pin ada", "pin ada"]);
   });
 }

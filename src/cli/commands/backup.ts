@@ -1,11 +1,14 @@
 /** B1 B4–B7: taking, listing, showing, pruning and restoring backups. Nothing is removed or restored without being asked twice. */
 import { leftOversOf } from "../../app/backup-left-overs.ts";
 import { findBackup, listBackups, restoreBackup, retentionOf, signatureOf, verifyStored } from "../../app/backups.ts";
+import { machineClock } from "../../app/clock.ts";
 import { backupAlone } from "../../app/layers.ts";
+import { objectiveStates } from "../../app/objectives.ts";
 import { type BackupEncryption, type BackupManifest, provenWords, rowsOf, tablesOf } from "../../domain/backup.ts";
 import { placeOfBackups } from "../../domain/backup-place.ts";
 import { signatureWords } from "../../domain/backup-signature.ts";
 import { humanBytes, humanDuration } from "../../domain/duration.ts";
+import { objectiveLine } from "../../domain/objectives.ts";
 import { exitCodes } from "../../domain/outcome.ts";
 import { confirm } from "../confirm.ts";
 import { paint } from "../output.ts";
@@ -82,7 +85,15 @@ async function settingsFor(session: Session, environment?: string) {
 
 export async function backupListCommand(session: Session, environment: string | undefined): Promise<number> {
   const { output } = session;
-  const backups = await listBackups(await settingsFor(session, environment), session.environment, session.interrupted);
+  const known = await settingsFor(session, environment);
+  const backups = await listBackups(known, session.environment, session.interrupted);
+  const objectives = known.flatMap((settings) =>
+    objectiveStates(settings, backups, machineClock.now()).map((state) => ({
+      environment: settings.environment,
+      ...state,
+      line: objectiveLine(settings.objectives, state),
+    })),
+  );
   const header = ["backup", "database", "taken", "size", "rows", "proven", "manifest"].map((text) => paint.dim(text));
   const rows = backups.map((manifest) => [
     manifest.id,
@@ -93,10 +104,11 @@ export async function backupListCommand(session: Session, environment: string | 
     manifest.level,
     manifest.signature == null ? "unsigned" : "signed",
   ]);
-  output.result(
-    { backups },
-    backups.length === 0 ? "there are no backups yet" : table([header, ...rows], output.resultColumns()).join("\n"),
+  const listed = backups.length === 0 ? ["there are no backups yet"] : table([header, ...rows], output.resultColumns());
+  const held = objectives.map(
+    ({ environment: of, line, missed }) => `${glyph(missed.length === 0 ? "ok" : "warn")} ${of}/${line}`,
   );
+  output.result({ backups, objectives }, [...listed, ...held].join("\n"));
   output.next(
     backups[0] ? `sluice backup show ${backups[0].id}` : `sluice backup create ${environment ?? "<environment>"}`,
   );

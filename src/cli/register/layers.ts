@@ -93,6 +93,26 @@ function registerBackups(program: Command, bind: Bind): void {
       ),
     );
 
+  registerPins(backup, bind);
+  registerRestore(program, bind);
+}
+
+function registerPins(backup: Command, bind: Bind): void {
+  for (const what of ["pin", "unpin"] as const) {
+    backup
+      .command(`${what} <backup>`)
+      .description(what === "pin" ? "keep it, whatever its age" : "let it go when nothing else needs it")
+      .option("--reason <text>", "why, for the audit trail")
+      .addHelpText("after", examples(`sluice backup ${what} production-main-20261120 --reason "before the big import"`))
+      .action(
+        bind(async (session, id: string, options: { readonly reason?: string }) =>
+          (await import("../commands/backup-pins.ts")).backupPinCommand(session, what, id, options),
+        ),
+      );
+  }
+}
+
+function registerRestore(program: Command, bind: Bind): void {
   program
     .command("restore <backup>")
     .description("restore a backup into a new database and compare it, or make it the live one")

@@ -1,11 +1,12 @@
 /** Events chained by hash, and the events that the ledger writes by itself for what people do. */
-import { hash as digestOf } from "node:crypto";
+import { hash as digestOf, randomUUID } from "node:crypto";
 import type { ApprovalVote } from "../../domain/approval.ts";
 import { type ChainEnd, linkText } from "../../domain/audit.ts";
 import type { DeploymentEvent, NewEvent } from "../../domain/events.ts";
 import { asJson, type Json } from "../../domain/json.ts";
 import { type SteeringOrder, steeringTitle } from "../../domain/steering.ts";
 import type { Superseded } from "../../domain/supersede.ts";
+import type { BackupPin } from "../../ports/backup-pins.ts";
 import { storable } from "./storable.ts";
 
 export const emptyChain: ChainEnd = { seq: 0, hash: "" };
@@ -91,4 +92,16 @@ export const lockEvent = (
   tone: "warn",
   actor: by,
   detail: { reason, released },
+});
+
+export const pinEvent = (step: "pin" | "unpin", { backupId, by, environment, reason }: BackupPin): NewEvent => ({
+  deploymentId: null,
+  environment,
+  step,
+  phase: "end",
+  key: randomUUID(),
+  title: `${by} ${step === "pin" ? "wants backup" : "no longer wants backup"} ${backupId} kept: ${reason}`,
+  tone: "info",
+  actor: by,
+  detail: { backup: backupId, reason },
 });

@@ -12,6 +12,7 @@ import { memoryAudit } from "./memory-audit.ts";
 import { memoryEvidence } from "./memory-evidence.ts";
 import { memoryLocks } from "./memory-locks.ts";
 import { memoryOutbox } from "./memory-outbox.ts";
+import { memoryPins } from "./memory-pins.ts";
 import { memoryScheduled } from "./memory-scheduled.ts";
 import { kept, type MemoryStore, memoryStore, type StoredServing, visible } from "./memory-store.ts";
 import { outcomeLatched, staleAttempt } from "./refusals.ts";
@@ -32,6 +33,7 @@ export function memoryLedger(options: { readonly now: () => number; readonly id?
     ...memoryServing(store),
     ...memoryOutbox(store),
     ...memoryScheduled(store.now),
+    ...memoryPins(store),
     async saveRecord(deploymentId, record) {
       store.find(deploymentId);
       store.records.set(deploymentId, kept(record));

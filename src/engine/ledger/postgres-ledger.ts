@@ -11,6 +11,7 @@ import { postgresDeployments } from "./postgres-deployments.ts";
 import { postgresEvents, postgresPeople } from "./postgres-events.ts";
 import { postgresEvidence } from "./postgres-evidence.ts";
 import { postgresLocks, postgresServing } from "./postgres-locks.ts";
+import { postgresPins } from "./postgres-pins.ts";
 import { postgresScheduled } from "./postgres-scheduled.ts";
 import { jsonText } from "./storable.ts";
 
@@ -29,6 +30,7 @@ export async function postgresLedger(options: { readonly url: string; readonly s
     ...postgresEvidence(db),
     ...postgresOutbox(db),
     ...postgresScheduled(db),
+    ...postgresPins(db),
     ...postgresRecords(db),
     close: db.close,
   };

@@ -6,7 +6,7 @@
  */
 
 /** The number of migrations; recorded in `meta`. */
-export const ledgerVersion = 5;
+export const ledgerVersion = 6;
 
 /** The lowest number that a Sluice must know to work on these tables; recorded in `meta` as well. */
 export const ledgerRequires = 3;
@@ -184,6 +184,17 @@ create table if not exists $schema.scheduled (
   outcome text,
   detail jsonb not null default 'null',
   primary key (environment, name, due_at_ms)
+);
+`,
+  // B5: backups that somebody wants kept.
+  `
+create table if not exists $schema.pins (
+  environment text not null,
+  backup_id text not null,
+  pinned_by text not null,
+  reason text not null,
+  at_ms bigint not null default $schema.now_ms(),
+  primary key (environment, backup_id)
 );
 `,
 ];

@@ -17,6 +17,7 @@ import type { BackupPolicy } from "../../domain/settings.ts";
 import type { Database } from "../../ports/database.ts";
 import { proveBackup } from "../backup-proof.ts";
 import { claimantOf, underDataLock } from "../data-lock.ts";
+import { tellMissedObjectives } from "../objectives.ts";
 import type { Parts } from "../parts.ts";
 import type { Stage } from "../stage.ts";
 
@@ -61,6 +62,7 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
     await ctx.parts
       .runFolder(ctx.deploymentId)
       .write("backup-metadata.json", `${JSON.stringify(manifests, null, 2)}\n`);
+    await tellMissedObjectives(ctx, manifests);
     return manifests;
   },
   summary: (manifests) =>
