@@ -14,6 +14,8 @@ const benches: Readonly<Record<string, string>> = {
   resume: "from kill -9 to the first step of the successor: the standby with nobody watching, and sluice resume",
   waiting:
     "a thousand deployments that wait for an approval on one process, and ten thousand that bake in virtual time: memory, processor, time",
+  backup:
+    "a dump beside pg_dump | gzip -6, its whole proof, memory at two sizes, and what can be restored within each RTO; ten minutes",
   pipeline: "what the pipeline itself costs: on the real engine with waits zero, and in virtual time",
   "verdict-bucket": "what one bucket of one metric costs the verdict",
   "verdict-simulated":

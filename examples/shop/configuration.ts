@@ -72,7 +72,7 @@ environments:
     tags: ["v*"]
     checks: { ci: off, load: off, migration-lint: block }
     approvals: { required: 0, wait: 0s }
-    backup: { policy: always }
+    backup: { policy: verified }
     rollout:
       steps: [{ percent: 5, bake: 5s }, { percent: 50, bake: 4s }, { percent: 100, bake: 2s }]
       # A process that has just started is slow for a while: with a warm-up of seconds its speed can only advise.

@@ -26,7 +26,7 @@ export interface HarmfulWorld {
 }
 
 export interface WorldOptions {
-  readonly server: TestServer;
+  readonly server: Pick<TestServer, "urlOf">;
   /** The server's name for it. */
   readonly database: string;
   readonly binFolder?: string;
