@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { generateX25519Identity, identityToRecipient } from "age-encryption";
+import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { describe, expect, test } from "vitest";
 import { SluiceError } from "../../domain/errors.ts";
 import { Secret } from "../../domain/secret.ts";
@@ -94,6 +94,22 @@ describe("B13 backups in the age format", () => {
 
     await expect(all(one.seal(breaking(text)))).rejects.toBe(broke);
     await expect(all(one.open(breaking(stored)))).rejects.toBe(broke);
+  });
+
+  test("whatever the length, the library of the format reads what we wrote, and we read what it wrote", async () => {
+    const keeper = ageSeal({ recipients: [recipient], identity: () => identity });
+
+    for (const length of [0, 1, 65_535, 65_536, 65_537, 131_072, 300_000]) {
+      const plain = Buffer.alloc(length, 7);
+      const [decrypter, encrypter] = [new Decrypter(), new Encrypter()];
+      decrypter.addIdentity(key);
+      encrypter.addRecipient(recipient);
+      const ours = await all((await keeper.begin()).seal(pieces(plain)));
+      const theirs = await encrypter.encrypt(plain);
+
+      expect(Buffer.from(await decrypter.decrypt(ours)).equals(plain), `${length} bytes of ours`).toBe(true);
+      expect((await all(keeper.open(pieces(theirs)))).equals(plain), `${length} bytes of theirs`).toBe(true);
+    }
   });
 
   test.skipIf(missing)("the tool age decrypts it with nothing but the key", async () => {

@@ -1,5 +1,5 @@
 /**
- * B13: the age format, by the library of its author, so that `age --decrypt` reads a backup where there is no Sluice. In
+ * B13: the age format, its header by the library of its author, so that `age --decrypt` reads a backup where there is no Sluice. In
  * chunks of 64 KB each with its own checksum: memory is bounded, and a flipped bit or a missing end is noticed.
  */
 import {
@@ -13,6 +13,7 @@ import { SluiceError } from "../../domain/errors.ts";
 import type { Secret } from "../../domain/secret.ts";
 import type { BackupSeal } from "../../ports/backup-seal.ts";
 import { watchedBytes } from "../watched-bytes.ts";
+import { decryptedPayload, encryptedPayload, nonceBytes, payloadKey, tagBytes } from "./payload.ts";
 
 export interface AgeSealOptions {
   /** `age1…`, each of which will be able to decrypt. */
@@ -41,7 +42,19 @@ export function ageSeal({ recipients, identity }: AgeSealOptions): BackupSeal {
 async function* sealed(bytes: AsyncIterable<Uint8Array>, recipients: readonly string[]): AsyncGenerator<Uint8Array> {
   const encrypter = new Encrypter();
   for (const recipient of recipients) encrypter.addRecipient(recipient);
-  yield* chunksOf(await encrypter.encrypt(ReadableStream.from(bytes)));
+  let fileKey = new Uint8Array();
+  // A recipient that adds nothing to the header and learns the key of the file.
+  encrypter.addRecipient({
+    wrapFileKey: (key) => {
+      fileKey = Uint8Array.from(key);
+      return [];
+    },
+  });
+  // Of an empty file: the header, the nonce, and one empty chunk, which nobody ever sees.
+  const empty = await encrypter.encrypt(new Uint8Array());
+  const head = empty.subarray(0, -tagBytes);
+  yield head;
+  yield* encryptedPayload(payloadKey(fileKey, head.subarray(-nonceBytes)), bytes);
 }
 
 async function* openedBy(
@@ -71,7 +84,8 @@ async function* opened(bytes: AsyncIterable<Uint8Array>, keys: readonly string[]
   try {
     const decrypter = new Decrypter();
     for (const key of keys) decrypter.addIdentity(key);
-    yield* chunksOf(await decrypter.decrypt(ReadableStream.from(source.bytes())));
+    const { header, nonce, payload } = await partsOf(source.bytes());
+    yield* decryptedPayload(payloadKey(await decrypter.decryptHeader(header), nonce), payload);
   } catch (error) {
     const broken = source.broken();
     if (broken) throw broken.error;
@@ -86,20 +100,29 @@ function wordsOf(error: unknown): string {
   return `it was changed or cut off (${words.replaceAll(/AGE-SECRET-KEY-\S+/g, "[identity]")})`;
 }
 
-async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader();
-  let over = false;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      over = done;
-      if (done) return;
-      yield value;
+/** A header is a few hundred bytes for each recipient. */
+const longestHeader = 1_000_000;
+/** Its last line: the code that proves it, of 32 bytes. */
+const headerEnd = /\n--- [A-Za-z0-9+/]{43}\n/;
+
+async function partsOf(bytes: AsyncGenerator<Uint8Array>) {
+  let begin = Buffer.alloc(0);
+  for (;;) {
+    const end = headerEnd.exec(begin.toString("latin1"));
+    const headerBytes = end ? end.index + end[0].length : Number.POSITIVE_INFINITY;
+    if (begin.length >= headerBytes + nonceBytes) {
+      const [header, nonce] = [begin.subarray(0, headerBytes), begin.subarray(headerBytes, headerBytes + nonceBytes)];
+      return { header, nonce, payload: following(begin.subarray(headerBytes + nonceBytes), bytes) };
     }
-  } finally {
-    // Lets go of the source when whoever reads us stops early.
-    if (!over) await reader.cancel().catch(() => undefined);
+    const next = await bytes.next();
+    if (next.done || begin.length > longestHeader) throw new Error("it does not begin like a file of age");
+    begin = Buffer.concat([begin, next.value]);
   }
+}
+
+async function* following(first: Uint8Array, bytes: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  if (first.byteLength > 0) yield first;
+  yield* bytes;
 }
 
 const cannotOpen = (reason: string): SluiceError =>
