@@ -32,7 +32,7 @@ class SqlReader {
   #rows: Hash | undefined;
 
   take(chunk: Buffer): void {
-    let left = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    let left = this.#joined(chunk);
     for (;;) {
       const used = this.#rows ? this.#takeRows(left) : this.#takeLine(left);
       if (used === 0) break;
@@ -40,6 +40,18 @@ class SqlReader {
     }
     // A copy: what is left over must not hold the whole chunk.
     this.#rest = Buffer.from(left);
+  }
+
+  /** Rows go by without being copied: a chunk for each 64 KB of garbage would be most of this process's memory. */
+  #joined(chunk: Buffer): Buffer {
+    const rest = this.#rest;
+    if (rest.length === 0) return chunk;
+    // Long enough to hold the end of a mark that begins in what was left over.
+    const seam =
+      this.#rows && chunk.length >= endOfRows.length && Buffer.concat([rest, chunk.subarray(0, endOfRows.length - 1)]);
+    if (!seam || rest.length >= endOfRows.length || seam.includes(endOfRows)) return Buffer.concat([rest, chunk]);
+    this.#rows?.update(rest);
+    return chunk;
   }
 
   end(): Reading {
