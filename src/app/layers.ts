@@ -43,7 +43,7 @@ export interface Preflight {
 
 /** What is about one release can only be asked when one is named; what is about its build, only once it is built. */
 const skippedWith = (release: Release | undefined): readonly CheckName[] =>
-  release ? ["artifacts"] : ["ci", "artifacts"];
+  release ? ["artifacts"] : ["ci", "artifacts", "migrations"];
 
 export async function preflightAlone(
   parts: Parts,

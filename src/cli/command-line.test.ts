@@ -343,7 +343,7 @@ describe("W6 single layers", () => {
       verdict: "fail",
       hint: expect.stringContaining("git"),
     });
-    expect(skipped).toEqual(["ci", "artifacts"]);
+    expect(skipped).toEqual(["ci", "artifacts", "migrations"]);
   });
 
   test("P1 plan shows the build's digest and the migrations, starts no router, and would deploy", async () => {
