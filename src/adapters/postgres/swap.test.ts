@@ -85,6 +85,21 @@ describe.skipIf(binFolder === undefined)("swapping PostgreSQL databases", () => 
     expect(had).toEqual({ same: true, settings: true });
   });
 
+  test("B7 a database that holds Sluice's own ledger is not swapped", async () => {
+    await server.run("postgres", "CREATE DATABASE together");
+    await server.run("together", "CREATE SCHEMA sluice");
+    await server.run("together", "CREATE TABLE sluice.meta (version integer)");
+    const database = postgresDatabase({ name: "shop", url: server.urlOf("together") });
+    const dump = await database.dump(signal);
+    await database.restore(dump.format, dump.bytes, database.beside("restored"), signal);
+
+    const swapping = database.swapIn(database.beside("restored"), database.beside("before"), signal);
+
+    await expect(swapping).rejects.toMatchObject({ failure: { code: "RESTORE_FAILED" } });
+    await expect(swapping).rejects.toThrow("own ledger");
+    expect((await database.facts(signal)).tables).toEqual([{ name: "sluice.meta", rows: 0 }]);
+  });
+
   test("B7 what was written since the snapshot is known on the same server, and null elsewhere", async () => {
     await server.run("postgres", "CREATE DATABASE counted");
     await server.run("counted", "CREATE TABLE visits (id serial PRIMARY KEY, text text)");

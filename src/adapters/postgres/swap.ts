@@ -45,6 +45,7 @@ export async function swapDatabases(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
+  await refuseOwnLedger(connection, restored, signal);
   const renaming = await openMaintenance(connection);
   try {
     const ending = await openMaintenance(connection);
@@ -57,6 +58,22 @@ export async function swapDatabases(
     throw error instanceof SluiceError ? error : swapFailed(connection, restored, wordsOf(error));
   } finally {
     await renaming.end();
+  }
+}
+
+/** A ledger that was renamed away with the application's data would take every running deployment and the whole story with it. */
+async function refuseOwnLedger(connection: Connection, restored: string, signal: AbortSignal): Promise<void> {
+  const session = await openSession(connection, connection.database, signal);
+  try {
+    const [found] = await session.query<{ ledger: string | null }>("SELECT to_regclass('sluice.meta')::text AS ledger");
+    if (found?.ledger == null) return;
+    throw swapFailed(
+      connection,
+      restored,
+      "Sluice's own ledger lies in this database and would become an old one with it",
+    );
+  } finally {
+    await session.end();
   }
 }
 
