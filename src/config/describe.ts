@@ -32,7 +32,7 @@ export function describeEnvironment(settings: EnvironmentSettings): EnvironmentD
     environment,
     strictness,
     checks: checkRows(settings),
-    facts: [...whereRows(settings), ...guardRows(settings), ...watchRows(settings)],
+    facts: [...whereRows(settings), ...guardRows(settings), ...scheduleRows(settings), ...watchRows(settings)],
   };
 }
 
@@ -100,6 +100,20 @@ function guardRows({ approvals, backup, disk, lock, memory }: EnvironmentSetting
       value: backup.policy === "none" ? "none" : `${backup.policy}, the newest ${backup.keepNewest} are kept`,
     },
     { label: "room", value: `disk ${sizeText(disk.minFreeBytes)}, memory ${sizeText(memory.minFreeBytes)} free` },
+  ];
+}
+
+/** Only where something is declared. */
+function scheduleRows({ objectives, schedules }: EnvironmentSettings): readonly FactRow[] {
+  const { rpoMs, rtoMs } = objectives;
+  const held = [
+    ...(rpoMs === null ? [] : [`RPO ${durationText(rpoMs)}`]),
+    ...(rtoMs === null ? [] : [`RTO ${durationText(rtoMs)}`]),
+  ];
+  const byItself = schedules.map(({ name, run, cron, timeZone }) => `${name}: ${run} at "${cron}" ${timeZone}`);
+  return [
+    ...(byItself.length === 0 ? [] : [{ label: "by itself", value: byItself.join(", ") }]),
+    ...(held.length === 0 ? [] : [{ label: "objectives", value: held.join(", ") }]),
   ];
 }
 

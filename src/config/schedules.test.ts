@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { describeEnvironment } from "./describe.ts";
 import { ConfigurationFaults } from "./faults.ts";
 import { loadConfiguration } from "./load.ts";
+import { resolveEnvironment } from "./resolve.ts";
 
 const file = (environment: string): string => `sluice: 1
 project: shop
@@ -27,6 +29,20 @@ describe("schedules and objectives", () => {
     );
 
     expect(sound).toEqual({ faults: "", warnings: "[]" });
+  });
+
+  test("B6 B11 what an environment comes to names both", () => {
+    const text = file('schedules: { nightly: { cron: "0 2 * * *", run: backup } }, objectives: { rpo: 24h, rto: 30m }');
+    const { configuration } = loadConfiguration({ file: "sluice.yaml", text });
+    const settings = resolveEnvironment(configuration, "production", {
+      projectFolder: "/srv/shop",
+      readFile: () => "",
+    });
+
+    const { facts } = describeEnvironment(settings);
+
+    expect(facts).toContainEqual({ label: "by itself", value: 'nightly: backup at "0 2 * * *" UTC' });
+    expect(facts).toContainEqual({ label: "objectives", value: "RPO 1d, RTO 30m" });
   });
 
   test("B11 an RPO that the schedule cannot meet is refused with a cron that would", () => {
