@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { BackupManifest } from "../domain/backup.ts";
 import { SluiceError } from "../domain/errors.ts";
+import type { Faulty } from "../ports/backup-store.ts";
 
 /** An object lies under its key, its manifest beside it as `<key>.manifest.json`. */
 export const manifestSuffix = ".manifest.json";
@@ -85,8 +86,19 @@ export function manifestRefused(store: string, id: string, fault: string): Sluic
   });
 }
 
-/** All of them at once: a list that leaves the faulty ones out would say that they never were. */
-export function untrustworthy(store: string, place: string, faults: readonly string[]): SluiceError {
+/** Throws for all of them at once, unless somebody hears of them. */
+export function tellFaulty(
+  store: string,
+  place: string,
+  faults: readonly string[],
+  faulty: Faulty = (): never => {
+    throw untrustworthy(store, place, faults);
+  },
+): void {
+  for (const fault of faults) faulty(fault);
+}
+
+function untrustworthy(store: string, place: string, faults: readonly string[]): SluiceError {
   return new SluiceError({
     code: "BACKUP_UNVERIFIED",
     remedy: "operator",

@@ -35,29 +35,30 @@ export const signerFor = (settings: readonly Pick<EnvironmentSettings, "audit">[
 /** Each check starts processes of its own. */
 const lanes = 8;
 
-/** In the manifests' order. Throws BACKUP_UNVERIFIED, naming every manifest that was edited. */
-export async function checkedSignatures(
+/** Those that were changed after they were signed. */
+export async function editedAmong(
   signer: ManifestSigner,
   manifests: readonly BackupManifest[],
   signal: AbortSignal,
-): Promise<ReadonlyMap<BackupManifest, ManifestSignature>> {
+): Promise<ReadonlySet<BackupManifest>> {
   const found = new Map<BackupManifest, ManifestSignature>();
   const left = manifests.values();
   const lane = async () => {
     for (const manifest of left) found.set(manifest, await signer.check(manifest, signal));
   };
   await Promise.all(Array.from({ length: lanes }, lane));
-  const edited = manifests.filter((manifest) => found.get(manifest)?.kind === "edited");
-  if (edited.length > 0) throw wasEdited(edited);
-  return found;
+  return new Set(manifests.filter((manifest) => found.get(manifest)?.kind === "edited"));
 }
 
-const wasEdited = (edited: readonly BackupManifest[]): SluiceError =>
+export const editedWords = ({ location }: BackupManifest): string =>
+  `the manifest of ${location} was changed after it was signed; nothing it says can be trusted`;
+
+export const untrusted = (faults: readonly string[]): SluiceError =>
   new SluiceError({
     code: "BACKUP_UNVERIFIED",
     remedy: "operator",
     at: "app.backups",
-    message: `${edited.map(({ location }) => `The manifest of ${location}`).join(", ")} was changed after it was signed; nothing it says can be trusted.`,
+    message: `Not to be trusted: ${faults.join("; ")}.`,
     hint: "Find out who can write there; move the backup and its manifest elsewhere. Then: sluice backup list",
   });
 
@@ -68,7 +69,7 @@ export async function requireTrusted(
   signal: AbortSignal,
 ): Promise<void> {
   const signature = await signer.check(manifest, signal);
-  if (signature.kind === "edited") throw wasEdited([manifest]);
+  if (signature.kind === "edited") throw untrusted([editedWords(manifest)]);
   if (!signer.signs || signature.kind === "trusted") return;
   const why = signature.kind === "none" ? "it is not signed, although audit.key is configured" : signature.reason;
   throw new SluiceError({

@@ -7,23 +7,32 @@ import { planRetention, type RetentionPlan } from "../domain/retention.ts";
 import type { EnvironmentSettings } from "../domain/settings.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import type { DatabaseFacts } from "../ports/database.ts";
-import { checkedSignatures, requireTrusted, signerFor } from "./backup-keys.ts";
+import { editedAmong, editedWords, requireTrusted, signerFor, untrusted } from "./backup-keys.ts";
 import { backupStoresOf, type Variables } from "./backup-stores.ts";
 
-/** Of several environments, each once, newest first: environments may share a place. None of them was edited. */
+export interface KnownBackups {
+  /** Of several environments, each once, newest first: environments may share a place. */
+  readonly backups: readonly BackupManifest[];
+  /** What is left out, and why: a broken or edited one must not keep anybody from the others. */
+  readonly untrusted: readonly string[];
+}
+
 export async function listBackups(
   settings: readonly EnvironmentSettings[],
   variables: Variables,
   signal: AbortSignal,
-): Promise<readonly BackupManifest[]> {
-  const lists = await Promise.all(backupStoresOf(settings, variables).map((store) => store.list(signal)));
+): Promise<KnownBackups> {
+  const faults: string[] = [];
+  const faulty = (fault: string) => void faults.push(fault);
+  const lists = await Promise.all(backupStoresOf(settings, variables).map((store) => store.list(signal, faulty)));
   const names = new Set(settings.map(({ environment }) => environment));
   const manifests = lists
     .flat()
     .filter(({ environment }) => names.has(environment))
     .toSorted((a, b) => b.takenAtMs - a.takenAtMs);
-  await checkedSignatures(signerFor(settings), manifests, signal);
-  return manifests;
+  const edited = await editedAmong(signerFor(settings), manifests, signal);
+  faults.push(...[...edited].map(editedWords));
+  return { backups: manifests.filter((manifest) => !edited.has(manifest)), untrusted: faults };
 }
 
 /** A whole id, or the beginning of exactly one. Throws BACKUP_UNKNOWN. */
@@ -33,11 +42,13 @@ export async function findBackup(
   variables: Variables,
   signal: AbortSignal,
 ): Promise<BackupManifest> {
-  const all = await listBackups(settings, variables, signal);
+  const { backups: all, untrusted: faults } = await listBackups(settings, variables, signal);
   const exact = all.find(({ id }) => id === words);
   const matching = exact ? [exact] : all.filter(({ id }) => id.startsWith(words));
   const [found] = matching;
   if (found !== undefined && matching.length === 1) return found;
+  const meant = faults.filter((fault) => fault.includes(words));
+  if (found === undefined && meant.length > 0) throw untrusted(meant);
   throw new SluiceError({
     code: "BACKUP_UNKNOWN",
     remedy: "operator",

@@ -320,6 +320,7 @@ describe("init", () => {
 /** One after the other in one project: each test is a layer alone, as a foreign workflow would call it. */
 describe("W6 single layers", () => {
   let folder = "";
+  let backupId = "";
   const here = (...words: string[]) => sluice(words, { cwd: folder });
 
   beforeAll(async () => {
@@ -381,6 +382,7 @@ describe("W6 single layers", () => {
     expect(backups[0]).toMatchObject({ level: "readable" });
     expect(backups[0]?.tables).toContainEqual(expect.objectContaining({ name: "users", rows: 2 }));
     expect(shown.stdout).toContain("gunzip -c");
+    backupId = backups[0]?.id ?? "";
   });
 
   test("B7 restore needs the typed word, writes into a new database only, and counts the rows again", async () => {
@@ -400,6 +402,28 @@ describe("W6 single layers", () => {
     const restored = new DatabaseSync(into, { readOnly: true });
     expect(restored.prepare("select count(*) as n from users").get()).toEqual({ n: 2 });
     restored.close();
+  });
+
+  test("B7 a broken manifest is named by list and keeps nobody from restoring another backup, but from pruning", async () => {
+    const backups = join(folder, ".sluice", "backups");
+    const broken = join(backups, "production-main-broken.gz.manifest.json");
+    writeFileSync(broken, "{");
+    const into = join(folder, "beside.sqlite");
+
+    const listed = await here("backup", "list", "production");
+    const pruned = await here("backup", "prune", "production", "--yes");
+    const restored = await here("restore", backupId, "--into", into, "--confirm", "RESTORE");
+    const meant = await here("restore", "production-main-broken", "--into", into, "--confirm", "RESTORE");
+
+    rmSync(broken);
+    expect(listed.exitCode).toBe(1);
+    expect(listed.stdout).toContain(backupId);
+    expect(listed.stdout.replaceAll(/\s+/g, "")).toContain(broken);
+    expect(pruned).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(pruned.stderr).toContain("BACKUP_UNVERIFIED");
+    expect(restored.exitCode).toBe(0);
+    expect(existsSync(into)).toBe(true);
+    expect(meant.stderr).toContain("BACKUP_UNVERIFIED");
   });
 
   test("B3 a stored backup that was changed is not restored", async () => {

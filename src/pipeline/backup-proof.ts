@@ -119,6 +119,9 @@ async function rehearse(
   return { level: "restored", checks: [...checks, missed], reason };
 }
 
+/** One that cannot be trusted proves nothing, and must not keep a new one from being taken. */
+const leftOut = (): void => undefined;
+
 /** From the size of the database and the last proof; undefined where it fits, or where nothing is known yet. */
 async function tooLongFor(
   parts: Parts,
@@ -130,7 +133,7 @@ async function tooLongFor(
   const { database, dump, proof } = request;
   const { environment } = parts.settings;
   const of = { environment, database: database.name, sizeBytes: dump.facts.sizeBytes };
-  const expectedMs = expectedProofMs(await parts.backups.list(signal), of, proof.level);
+  const expectedMs = expectedProofMs(await parts.backups.list(signal, leftOut), of, proof.level);
   const fits = expectedMs === undefined || expectedMs - (parts.clock.now() - startedAtMs) <= proof.budgetMs;
   return fits
     ? undefined
@@ -147,7 +150,7 @@ async function leaning(
   const { environment } = parts.settings;
   const notBeforeMs = parts.clock.now() - proof.equalWithinMs;
   const of = { environment, database: database.name };
-  const older = standIn(await trusted(parts, await parts.backups.list(signal), signal), of, notBeforeMs);
+  const older = standIn(await trusted(parts, await parts.backups.list(signal, leftOut), signal), of, notBeforeMs);
   if (older) return { wanted: proof.level, reason, leansOn: { id: older.id, takenAtMs: older.takenAtMs } };
   throw unverified(
     environment,

@@ -17,6 +17,9 @@ export interface LeftOver {
   remove(signal: AbortSignal): Promise<void>;
 }
 
+/** Hears of each backup that cannot be trusted: where it lies, and why not. */
+export type Faulty = (fault: string) => void;
+
 export interface BackupStore {
   readonly kind: string;
   readonly name: string;
@@ -25,8 +28,11 @@ export interface BackupStore {
   /** Reads what is stored. Throws BACKUP_UNKNOWN where there is nothing. */
   get(key: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
   putManifest(manifest: BackupManifest, signal: AbortSignal): Promise<void>;
-  /** All existing backups, newest first. */
-  list(signal: AbortSignal): Promise<readonly BackupManifest[]>;
+  /**
+   * All existing backups, newest first. Throws BACKUP_UNVERIFIED, naming each that cannot be trusted, since a list that leaves them
+   * out would say that they never were. Told to `faulty`, they are left out: one bad manifest must not keep anybody from the good ones.
+   */
+  list(signal: AbortSignal, faulty?: Faulty): Promise<readonly BackupManifest[]>;
   /** The manifest first, then the object: a crash between the two leaves rubbish, never a backup that lies. */
   remove(id: string, signal: AbortSignal): Promise<void>;
   /** Free bytes, where that can be known. Throws where the store cannot be used. */

@@ -57,6 +57,10 @@ describe("backups on disk", () => {
     expect(error).toBeInstanceOf(SluiceError);
     expect((error as SluiceError).failure.code).toBe("BACKUP_UNVERIFIED");
     expect((error as SluiceError).message).toContain(path);
+    const faults: string[] = [];
+    const others = await diskBackupStore({ folder, name: "local" }).list(signal, (fault) => void faults.push(fault));
+    expect(others.map(({ id }) => id)).toEqual(["b"]);
+    expect(faults).toEqual([expect.stringContaining(path)]);
   });
 
   test("B5 a faulty neighbour does not keep another backup from being removed", async () => {

@@ -9,7 +9,7 @@ import { type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rename, rm, s
 import { join, resolve } from "node:path";
 import type { BackupManifest } from "../../domain/backup.ts";
 import { SluiceError } from "../../domain/errors.ts";
-import type { BackupStore, LeftOver, StoredObject } from "../../ports/backup-store.ts";
+import type { BackupStore, Faulty, LeftOver, StoredObject } from "../../ports/backup-store.ts";
 import {
   canNameBackup,
   cannotNameBackup,
@@ -18,8 +18,8 @@ import {
   manifestText,
   newestFirst,
   readManifest,
+  tellFaulty,
   unknownBackup,
-  untrustworthy,
 } from "../backup-manifest.ts";
 
 export interface DiskBackupStoreOptions {
@@ -40,7 +40,7 @@ export function diskBackupStore(options: DiskBackupStoreOptions): BackupStore {
     put: (key, bytes, signal) => put(store, key, bytes, signal),
     get: (key, signal) => get(store, key, signal),
     putManifest: (manifest, signal) => putManifest(store, manifest, signal),
-    list: async (signal) => (await listed(store, signal)).toSorted(newestFirst),
+    list: async (signal, faulty) => (await listed(store, signal, faulty)).toSorted(newestFirst),
     remove: (id, signal) => remove(store, id, signal),
     freeBytes: (signal) => freeBytes(store, signal),
     leftOvers: (beforeMs, signal) => leftOvers(store, beforeMs, signal),
@@ -120,10 +120,10 @@ async function putManifest(store: Store, manifest: BackupManifest, signal: Abort
   });
 }
 
-async function listed(store: Store, signal: AbortSignal): Promise<readonly BackupManifest[]> {
+async function listed(store: Store, signal: AbortSignal, faulty?: Faulty): Promise<readonly BackupManifest[]> {
   const entries = await manifestEntries(store, signal);
   const faults = entries.flatMap((entry) => (entry.kind === "faulty" ? [`${entry.path}: ${entry.fault}`] : []));
-  if (faults.length > 0) throw untrustworthy(store.name, store.folder, faults);
+  tellFaulty(store.name, store.folder, faults, faulty);
   return entries.flatMap((entry) => (entry.kind === "sound" ? [entry.manifest] : []));
 }
 

@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import type { ServerSideEncryption } from "@aws-sdk/client-s3";
 import type { BackupManifest } from "../../domain/backup.ts";
-import type { BackupStore } from "../../ports/backup-store.ts";
+import type { BackupStore, Faulty } from "../../ports/backup-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import {
   canNameBackup,
@@ -16,7 +16,7 @@ import {
   manifestText,
   newestFirst,
   readManifest,
-  untrustworthy,
+  tellFaulty,
 } from "../backup-manifest.ts";
 import { locationOf, type S3Place } from "./client.ts";
 import { leftOversIn } from "./left-overs.ts";
@@ -66,7 +66,7 @@ export function s3BackupStore(options: S3BackupStoreOptions): BackupStore {
       const writing = writings.get(`${manifest.key} ${manifest.sha256}`);
       await putManifest(bucket, manifest, { writing, protection: protectionOf(options) }, signal);
     },
-    list: async (signal) => (await listed(bucket, signal)).toSorted(newestFirst),
+    list: async (signal, faulty) => (await listed(bucket, signal, faulty)).toSorted(newestFirst),
     remove: (id, signal) => remove(bucket, id, signal),
     async freeBytes(signal) {
       await requireBucket(bucket, signal);
@@ -143,12 +143,12 @@ function faultOf(
   return foreign ? `${location} was replaced by another process` : undefined;
 }
 
-async function listed(bucket: Bucket, signal: AbortSignal): Promise<readonly BackupManifest[]> {
+async function listed(bucket: Bucket, signal: AbortSignal, faulty?: Faulty): Promise<readonly BackupManifest[]> {
   const entries = await manifestEntries(bucket, signal);
   const faults = entries.flatMap((entry) =>
     entry.kind === "faulty" ? [`${locationOf(bucket.place, entry.key)}: ${entry.fault}`] : [],
   );
-  if (faults.length > 0) throw untrustworthy(bucket.place.bucket, locationOf(bucket.place, ""), faults);
+  tellFaulty(bucket.place.bucket, locationOf(bucket.place, ""), faults, faulty);
   return entries.flatMap((entry) => (entry.kind === "sound" ? [entry.manifest] : []));
 }
 

@@ -1,4 +1,5 @@
 /** B1 B4–B7: taking, listing, showing, pruning and restoring backups. Nothing is removed or restored without being asked twice. */
+import { untrusted as untrustedBackups } from "../../app/backup-keys.ts";
 import { leftOversOf } from "../../app/backup-left-overs.ts";
 import { findBackup, listBackups, restoreBackup, retentionOf, signatureOf, verifyStored } from "../../app/backups.ts";
 import { machineClock } from "../../app/clock.ts";
@@ -86,7 +87,7 @@ async function settingsFor(session: Session, environment?: string) {
 export async function backupListCommand(session: Session, environment: string | undefined): Promise<number> {
   const { output } = session;
   const known = await settingsFor(session, environment);
-  const backups = await listBackups(known, session.environment, session.interrupted);
+  const { backups, untrusted } = await listBackups(known, session.environment, session.interrupted);
   const objectives = known.flatMap((settings) =>
     objectiveStates(settings, backups, machineClock.now()).map((state) => ({
       environment: settings.environment,
@@ -108,11 +109,14 @@ export async function backupListCommand(session: Session, environment: string | 
   const held = objectives.map(
     ({ environment: of, line, missed }) => `${glyph(missed.length === 0 ? "ok" : "warn")} ${of}/${line}`,
   );
-  output.result({ backups, objectives }, [...listed, ...held].join("\n"));
+  const bad = untrusted.flatMap((fault) =>
+    hanging(`${glyph("bad")} not to be trusted: `, fault, output.resultColumns()),
+  );
+  output.result({ backups, untrusted, objectives }, [...listed, ...bad, ...held].join("\n"));
   output.next(
     backups[0] ? `sluice backup show ${backups[0].id}` : `sluice backup create ${environment ?? "<environment>"}`,
   );
-  return 0;
+  return untrusted.length > 0 ? exitCodes.failed : exitCodes.succeeded;
 }
 
 export async function backupShowCommand(session: Session, id: string): Promise<number> {
@@ -153,7 +157,13 @@ export async function backupPruneCommand(
 ): Promise<number> {
   const { output } = session;
   const settings = await session.settings(environment);
-  const manifests = await listBackups([settings], session.environment, session.interrupted);
+  const { backups: manifests, untrusted: faults } = await listBackups(
+    [settings],
+    session.environment,
+    session.interrupted,
+  );
+  // What a broken one was may be what the others are kept for.
+  if (faults.length > 0) throw untrustedBackups(faults);
   const parts = await session.parts(settings);
   const { keep, prune } = await retentionOf(parts, manifests);
   const leftOvers = await leftOversOf(parts, session.interrupted);
