@@ -54,16 +54,20 @@ async function takeUp(ledger: Ledger, id: string, executor: Executor): Promise<T
   for (;;) {
     const row = await ledger.deployment(id);
     if (row === undefined) throw new Error(`the ledger has no deployment ${id}`);
-    if (row.outcome !== null) return { row, attempt: await ledger.beginAttempt(id, executor) };
-    const { executor: holder } = row;
-    if (holder !== null && holder.id !== executor.id && !holder.expired)
-      throw new FlowLost(`${id} is in the charge of pid ${holder.pid} on ${holder.host}`);
-    try {
-      return { row, attempt: await ledger.beginAttempt(id, executor, row.attempt) };
-    } catch (thrown) {
-      if (!(thrown instanceof FlowLost)) throw thrown;
-    }
+    refuseToReplace(row, executor);
+    const after = row.outcome === null ? row.attempt : undefined;
+    const attempt = await ledger.beginAttempt(id, executor, after).catch(unlessLost);
+    if (attempt) return { row, attempt };
   }
+}
+
+function refuseToReplace({ id, outcome, executor: holder }: DeploymentRow, executor: Executor): void {
+  if (outcome !== null || holder === null || holder.id === executor.id || holder.expired) return;
+  throw new FlowLost(`${id} is in the charge of pid ${holder.pid} on ${holder.host}`);
+}
+
+function unlessLost(thrown: unknown): undefined {
+  if (!(thrown instanceof FlowLost)) throw thrown;
 }
 
 /** Once per execution: at the start, and again in every process that takes the deployment over. */
