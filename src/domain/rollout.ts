@@ -14,6 +14,10 @@ export const failureAction = (
   code: ErrorCode,
 ) => (code === "HEALTH_FAILED" ? on.health : on[trigger]);
 
+/** No weight is held for a moment: nothing can be seen of its traffic, and health checks alone judge. */
+export const holdsNothing = ({ strategy, steps }: Pick<RolloutSettings, "strategy" | "steps">): boolean =>
+  strategy === "steps" && steps.every(({ bakeMs, promote }) => bakeMs === 0 && promote !== "by-hand");
+
 export interface StepProgress {
   readonly bakeEndsAtMs: number;
   /** Beyond this an undecided step is decided by `onUnknown`. */

@@ -5,7 +5,7 @@
 import { smallestDetectable } from "../domain/canary/detectable.ts";
 import type { RatePlan } from "../domain/canary/plan.ts";
 import { humanDuration } from "../domain/duration.ts";
-import { bakedPercent } from "../domain/rollout.ts";
+import { bakedPercent, holdsNothing } from "../domain/rollout.ts";
 import type { Serving } from "../domain/serving.ts";
 import type { RolloutSettings, RolloutStep } from "../domain/settings.ts";
 import type { Parts } from "./parts.ts";
@@ -22,7 +22,7 @@ export async function foresight(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const { rollout } = parts.settings;
-  if (rollout.verdict.mode === "off") return [];
+  if (rollout.verdict.mode === "off" || holdsNothing(rollout)) return [];
   const planned = await planVerdict(parts, version, serving?.components ?? [], serving, signal);
   if (planned.canary === null) return [`nothing is compared: ${planned.why}`];
   if (!planned.compares) return planned.remarks;

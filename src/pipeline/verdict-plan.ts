@@ -12,6 +12,7 @@ import {
   type MetricPlan,
   metricDefaults,
 } from "../domain/canary/plan.ts";
+import { holdsNothing } from "../domain/rollout.ts";
 import type { Serving, ServingComponent } from "../domain/serving.ts";
 import { emptyWindow, quantileMsOf } from "../domain/traffic-window.ts";
 import type { VerdictSettings } from "../domain/verdict-settings.ts";
@@ -62,6 +63,11 @@ export async function planVerdict(
   const { verdict } = parts.settings.rollout;
   if (verdict.mode === "off")
     return { canary: null, why: "the sequential test is switched off (rollout.verdict.mode)" };
+  if (holdsNothing(parts.settings.rollout))
+    return {
+      canary: null,
+      why: "no weight is held, so no traffic is compared; health checks alone judge (rollout.steps)",
+    };
   const sources = metricSourcesOf(parts);
   if (sources.length === 0)
     return { canary: null, why: "no router here tells what happened when, and no metric is configured" };

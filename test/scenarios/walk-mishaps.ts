@@ -67,9 +67,10 @@ const pause = (name: string, forMs: number): Mishap => ({
 /** Weights on two versions, set otherwise by somebody else. */
 async function edit(world: World, share: (each: Share, at: number) => number): Promise<boolean> {
   let changed = false;
-  for (const router of world.at().routers.values()) {
+  for (const [component, router] of world.at().routers) {
     const split = await router.observe(new AbortController().signal);
-    if (split.length < 2) continue;
+    // Who gives traffic to what was stopped meanwhile loses it by his own doing.
+    if (split.length < 2 || !split.every(({ revision }) => world.at().isRunning(component, revision))) continue;
     const edited = split.map((each, at) => ({ ...each, percent: share(each, at) }));
     if (edited.every(({ revision, percent }) => percent === percentOf(split, revision))) continue;
     router.edit(edited);

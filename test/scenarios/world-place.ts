@@ -60,6 +60,7 @@ export interface Place {
   serveOneSecond(requestsPerSecond: number, chance: () => number): void;
   weights(component: string): Promise<readonly string[]>;
   running(): Promise<readonly string[]>;
+  isRunning(component: string, revision: RevisionId): boolean;
 }
 
 const never = new AbortController().signal;
@@ -122,6 +123,7 @@ export function openPlace(
   return {
     target,
     routers,
+    isRunning: running.any,
     shifts,
     served,
     lost,

@@ -6,7 +6,14 @@
 import { humanDuration } from "../../domain/duration.ts";
 import type { ErrorCode } from "../../domain/error-codes.ts";
 import { SluiceError } from "../../domain/errors.ts";
-import { bakedPercent, failureAction, type StepEnd, splitBetween, stepsFor } from "../../domain/rollout.ts";
+import {
+  bakedPercent,
+  failureAction,
+  holdsNothing,
+  type StepEnd,
+  splitBetween,
+  stepsFor,
+} from "../../domain/rollout.ts";
 import type { Serving } from "../../domain/serving.ts";
 import type { ComponentSettings, RolloutSettings, RolloutStep } from "../../domain/settings.ts";
 import type { TrafficWindow } from "../../domain/traffic-window.ts";
@@ -134,8 +141,9 @@ function routingLines({ name, route }: ComponentSettings): readonly string[] {
   ];
 }
 
-function verdictLines({ verdict, steps, strategy }: RolloutSettings, stable: string): readonly string[] {
-  if (verdict.mode === "off" || (strategy === "steps" && steps.every(({ bakeMs }) => bakeMs === 0))) return [];
+function verdictLines(rollout: RolloutSettings, stable: string): readonly string[] {
+  const { verdict } = rollout;
+  if (verdict.mode === "off" || holdsNothing(rollout)) return [];
   const does = verdict.mode === "advisory" ? "only advises" : "goes back when it is surely worse";
   const grid = `${humanDuration(verdict.bucketMs)} buckets, warm-up ${humanDuration(verdict.warmUpMs)}`;
   const phi = verdict.dispersion === null ? "dispersion measured" : `dispersion ${verdict.dispersion}`;
