@@ -1,4 +1,6 @@
 /** The processes of one project: everything whose command line names its folder. Ended by pid, never by name. */
+export { isAlive } from "../../src/engine/process-alive.ts";
+
 import { execFile } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -27,15 +29,6 @@ function kindOf(command: string): ProcessSeen["kind"] {
   if (command.includes("builtin-router/process")) return "router";
   if (command.includes("server.mjs")) return "instance";
   return /postgres/.test(command) ? "postgres" : "other";
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** True when it was there to get it. */
