@@ -69,8 +69,9 @@ async function edit(world: World, share: (each: Share, at: number) => number): P
   let changed = false;
   for (const [component, router] of world.at().routers) {
     const split = await router.observe(new AbortController().signal);
-    // Who gives traffic to what was stopped meanwhile loses it by his own doing.
-    if (split.length < 2 || !split.every(({ revision }) => world.at().isRunning(component, revision))) continue;
+    const serving = split.filter(({ percent }) => percent > 0);
+    // Who gives traffic to what is being stopped, since it has none any more, loses it by his own doing.
+    if (serving.length < 2 || !serving.every(({ revision }) => world.at().isRunning(component, revision))) continue;
     const edited = split.map((each, at) => ({ ...each, percent: share(each, at) }));
     if (edited.every(({ revision, percent }) => percent === percentOf(split, revision))) continue;
     router.edit(edited);
