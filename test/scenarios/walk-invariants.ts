@@ -172,7 +172,7 @@ function badNeverServes({ release, rows, settings, requestsPerSecond }: Walked):
   if (!found) return;
   const smokeSendsBack = settings.rollback.on.smoke === "roll-back";
   // With a request a second it meets some twenty: once in a million walks none of them is among the half that fails.
-  const couldBeLucky = requestsPerSecond <= 1 && (release.errorRate ?? 0) < 1 && (release.errorRate ?? 0) > 0;
+  const couldBeLucky = requestsPerSecond <= 1 && typeof release.errorRate === "number" && release.errorRate < 1;
   const neverServes = release.neverServes && !couldBeLucky;
   hold("a bad release never succeeds", !neverServes, () => "it cannot have been found good");
   hold("a bad release never succeeds", !(release.smokeFails && smokeSendsBack), () => "its smoke suite fails");
