@@ -53,13 +53,26 @@ export async function openEmbeddedPostgres(options: { readonly stateFolder: stri
   const { stateFolder } = options;
   prepareStateFolder(stateFolder);
   try {
-    const adopted = await adopt(stateFolder);
-    if (adopted) return adopted;
-    return await withStartLock(lockFile(stateFolder), async () => (await adopt(stateFolder)) ?? start(stateFolder));
+    return await adoptOrStart(stateFolder);
   } catch (thrown) {
     throw stateTrouble(thrown, stateFolder);
   }
 }
+
+/** One who leaves may have taken a server for idle that was just being started for us: then it is stopped, and started once more. */
+async function adoptOrStart(stateFolder: string): Promise<EmbeddedPostgres> {
+  for (let tries = 1; ; tries++) {
+    const adopted = await adopt(stateFolder);
+    if (adopted) return adopted;
+    const mine = async () => (await adopt(stateFolder)) ?? start(stateFolder, tries === startTries);
+    const opened = await withStartLock(lockFile(stateFolder), mine);
+    if (opened) return opened;
+    await pause(lookAgainMs);
+  }
+}
+
+const startTries = 10;
+const lookAgainMs = 50;
 
 /** The running server's url and pid, without starting one. */
 export async function embeddedPostgresStatus(
@@ -102,7 +115,8 @@ async function adopt(stateFolder: string): Promise<EmbeddedPostgres | undefined>
   return session && handle(stateFolder, location, session, false);
 }
 
-async function start(stateFolder: string): Promise<EmbeddedPostgres> {
+/** @param last undefined is no answer any more: a server that nobody can open is stopped. */
+async function start(stateFolder: string, last: boolean): Promise<EmbeddedPostgres | undefined> {
   if (process.platform === "win32") throw notHere();
   const account = postgresAccount();
   await stopUnreachable(join(databaseFolder(stateFolder, account), "data"));
@@ -118,6 +132,7 @@ async function start(stateFolder: string): Promise<EmbeddedPostgres> {
   const pid = await startWithRetries(() => startPostmaster(programs, location, account, logFile));
   try {
     const session = await openSession(location);
+    if (!session && !last) return undefined;
     if (!session) throw new Error(`The database that was just started on ${location.socketFolder} does not answer.`);
     recordMade(stateFolder, location);
     return handle(stateFolder, location, session, true);
