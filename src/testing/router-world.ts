@@ -1,4 +1,5 @@
 /** Real backends and a real client around a real router, for its contract suite and for adapters' own tests. */
+import { randomInt } from "node:crypto";
 import { Agent, createServer, request as httpRequest, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Endpoint, RevisionId } from "../domain/traffic.ts";
@@ -23,12 +24,22 @@ export async function eventually(
   }
 }
 
+/** Below what a system gives to outgoing connections, which would otherwise take it again before it is used. */
+const lowestPort = 12_000;
+const highestPort = 32_000;
+
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  const { port } = await listen(server);
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
+  for (;;) {
+    const port = randomInt(lowestPort, highestPort);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    return port;
+  }
 }
 
 export async function listen(server: Server): Promise<Endpoint> {

@@ -14,7 +14,8 @@ import { deploymentIdFor } from "../../src/domain/ids.ts";
 import { asJson } from "../../src/domain/json.ts";
 import type { EnvironmentSettings } from "../../src/domain/settings.ts";
 import type { DeploymentRow } from "../../src/ports/ledger.ts";
-import { freePort, type TinyProject, tinyProject, told } from "../e2e/project.ts";
+import { freePort } from "../../src/testing/router-world.ts";
+import { type TinyProject, tinyProject, told } from "../e2e/project.ts";
 import { type Behaviour, tinyTree } from "../e2e/tiny-release.ts";
 import { startTraffic, type Traffic } from "../e2e/traffic.ts";
 

@@ -5,8 +5,8 @@ import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
+import { freePort } from "../../src/testing/router-world.ts";
 import { eventually, signal } from "../e2e/processes.ts";
-import { freePort } from "../e2e/project.ts";
 
 export interface OwnDatabase {
   readonly url: string;

@@ -3,14 +3,15 @@
  * sluice.yaml with short waits, a background load, and the command line as people start it. Everything it starts carries
  * its folder in its command line, and is ended by pid when it is stopped.
  */
+
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { devNull, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { freePort } from "../../src/testing/router-world.ts";
 import { endAll, eventually, processesOf } from "./processes.ts";
 import { type TinyPlace, type TinyRelease, tinyConfiguration, tinyReleases, tinyTree } from "./tiny-release.ts";
 import { ask, startTraffic, type Traffic } from "./traffic.ts";
@@ -195,14 +196,6 @@ export function textBelow(folder: string): string {
   return filesIn(folder)
     .map((path) => readFileSync(join(folder, path), "latin1"))
     .join("\n");
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 type Git = (...args: readonly string[]) => Promise<string>;
