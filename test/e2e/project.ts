@@ -114,7 +114,7 @@ export async function tinyProject(options: TinyOptions = {}) {
 
 async function leftIdle(folder: string): Promise<void> {
   const busy = async () => (await processesOf(folder)).filter(({ kind }) => kind !== "router" && kind !== "instance");
-  await eventually("", async () => (await busy()).length === 0, 10_000).catch(async () => {
+  await eventually("", async () => (await busy()).length === 0, 40_000).catch(async () => {
     throw new Error(`left running: ${JSON.stringify(await busy(), null, 2)}`);
   });
 }
