@@ -4,11 +4,18 @@
  */
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import type { Reporter, TestCase, TestModule } from "vitest/node";
+
+/** `why`: the beginning of what went wrong, since of a long log often only the end is kept. */
+export interface Failed {
+  readonly test: string;
+  readonly why: string;
+}
 
 export interface TestReport {
   readonly passed: number;
-  readonly failed: readonly string[];
+  readonly failed: readonly Failed[];
   readonly skipped: readonly { readonly test: string; readonly reason: string }[];
 }
 
@@ -23,14 +30,20 @@ function skippedNames(module: TestModule, remarks: string): TestReport["skipped"
   });
 }
 
+const whyOf = (errors: readonly { readonly message: string }[] | undefined): string =>
+  (errors ?? []).map(({ message }) => stripVTControlCharacters(message).trim()).join("\n");
+
 /** A file or a group that broke outside any test is one failure more. */
-function failedNames(module: TestModule): readonly string[] {
+function failedOf(module: TestModule): readonly Failed[] {
   const file = relative(process.cwd(), module.moduleId);
   const outside = [...module.children.allSuites()].filter((suite) => suite.errors().length > 0);
   return [
-    ...[...module.children.allTests("failed")].map(nameOf),
-    ...outside.map((suite) => `${file}: ${suite.fullName} (outside a test)`),
-    ...(module.errors().length > 0 ? [`${file} (does not load)`] : []),
+    ...[...module.children.allTests("failed")].map((test) => ({
+      test: nameOf(test),
+      why: whyOf(test.result().errors),
+    })),
+    ...outside.map((suite) => ({ test: `${file}: ${suite.fullName} (outside a test)`, why: whyOf(suite.errors()) })),
+    ...(module.errors().length > 0 ? [{ test: `${file} (outside a test)`, why: whyOf(module.errors()) }] : []),
   ];
 }
 
@@ -51,8 +64,8 @@ export default class TestReportWriter implements Reporter {
     const report: TestReport = {
       passed: modules.flatMap((module) => [...module.children.allTests("passed")]).length,
       failed: [
-        ...modules.flatMap(failedNames),
-        ...unhandled.map((error) => `outside every test: ${error.message.split("\n")[0]}`),
+        ...modules.flatMap(failedOf),
+        ...unhandled.map((error) => ({ test: "outside every test", why: whyOf([error]) })),
       ],
       skipped: modules.flatMap((module) => skippedNames(module, this.#remarksOf(module))),
     };

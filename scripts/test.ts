@@ -8,11 +8,11 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { TestReport } from "./test-report.ts";
+import type { Failed, TestReport } from "./test-report.ts";
 
 interface SuiteResult {
   readonly passed: number;
-  readonly failed: readonly string[];
+  readonly failed: readonly Failed[];
   readonly skipped: TestReport["skipped"];
 }
 
@@ -78,7 +78,7 @@ async function runCheck(check: (typeof checks)[number]): Promise<SuiteResult> {
   const { code, said } = await run(check.argv, true);
   if (code === 0) return { passed: 1, failed: [], skipped: [] };
   console.log(said.trimEnd());
-  return { passed: 0, failed: [check.name], skipped: [] };
+  return { passed: 0, failed: [{ test: check.name, why: said.trim() }], skipped: [] };
 }
 
 async function runTestFiles(filters: readonly string[]): Promise<SuiteResult> {
@@ -93,13 +93,13 @@ async function runTestFiles(filters: readonly string[]): Promise<SuiteResult> {
   ];
   try {
     const { code } = await run(argv, false, { ...process.env, SLUICE_TEST_REPORT: reportPath });
-    if (!existsSync(reportPath))
-      return { passed: 0, failed: [`vitest ended with exit code ${code} and no report`], skipped: [] };
+    const ended = { test: `vitest ended with exit code ${code}`, why: "" };
+    if (!existsSync(reportPath)) return { passed: 0, failed: [ended], skipped: [] };
     const report: TestReport = JSON.parse(readFileSync(reportPath, "utf8"));
     if (report.passed + report.failed.length + report.skipped.length === 0) {
-      return { ...report, failed: [`no test file matches: ${filters.join(" ")}`] };
+      return { ...report, failed: [{ test: `no test file matches: ${filters.join(" ")}`, why: "" }] };
     }
-    const unexplained = code !== 0 && report.failed.length === 0 ? [`vitest ended with exit code ${code}`] : [];
+    const unexplained = code !== 0 && report.failed.length === 0 ? [ended] : [];
     return { ...report, failed: [...report.failed, ...unexplained] };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -116,6 +116,13 @@ async function timed(name: string, suite: () => Promise<SuiteResult>): Promise<S
   console.log(`${result.failed.length === 0 ? "ok  " : "FAIL"}  ${name.padEnd(18)}${took.padStart(8)}${counts}`);
   return result;
 }
+
+const beginningOf = (text: string): readonly string[] =>
+  text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .slice(0, 12)
+    .map((line) => line.slice(0, 300));
 
 function list(title: string, lines: readonly string[]): void {
   if (lines.length > 0) console.log(`\n${title}\n${lines.map((line) => `  ${line}`).join("\n")}`);
@@ -134,7 +141,10 @@ const passed = results.reduce((sum, result) => sum + result.passed, 0);
 const failed = results.flatMap((result) => result.failed);
 const skipped = results.flatMap((result) => result.skipped);
 const failures = failed.length + (noSkips ? skipped.length : 0);
-list("Failed:", failed);
+list(
+  "Failed:",
+  failed.flatMap(({ test, why }) => [test, ...beginningOf(why).map((line) => `    ${line}`)]),
+);
 list(
   noSkips ? "Skipped, which CI=true does not allow:" : "Skipped:",
   skipped.map(({ test, reason }) => `${test} (${reason})`),

@@ -88,7 +88,11 @@ export function openPool(around: PoolSurroundings): WorkerPool {
   };
   let launched: Promise<void> | undefined;
   const ready = () => {
-    launched ??= engine.launch();
+    launched ??= engine.launch().catch((thrown: unknown) => {
+      // A database that was away comes back.
+      launched = undefined;
+      throw thrown;
+    });
     return launched;
   };
   const here = { state, engine, executor, partsOf, ready };

@@ -30,11 +30,15 @@ export interface BringUp {
 
 const portRetries = 5;
 const evidenceLines = 50;
+const exitTellsWithinMs = 1_000;
 const portTaken = /EADDRINUSE|address already in use/i;
+
+/** How each process that we spawned ended, by its record's token. */
+type Ends = Map<string, Promise<string>>;
 
 /** Returns once the instance is ready. Errors: START_FAILED, NOT_READY, VERSION_MISMATCH, PORT_IN_USE, CANCELLED. */
 export async function bringUp(job: BringUp, index: number): Promise<InstanceRecord> {
-  const ends = new Map<string, string>();
+  const ends: Ends = new Map();
   for (let tries = 1; ; tries++) {
     const record = await launch(job, index, ends);
     const readiness = await waitUntilReady({
@@ -49,7 +53,8 @@ export async function bringUp(job: BringUp, index: number): Promise<InstanceReco
     const log = job.redact(await readLogTail(logOf(job, index), evidenceLines, record.logOffsetBytes));
     const mayRetry = readiness.kind === "ended" && portTaken.test(log) && tries < portRetries;
     if (mayRetry) continue;
-    if (readiness.kind === "ended") throw await endedEarly(job, record, log, ends.get(record.token));
+    if (readiness.kind === "ended")
+      throw await endedEarly(job, record, log, await howItEnded(job, ends.get(record.token)));
     if (readiness.kind === "other-version") throw otherVersion(job, record, readiness.version);
     throw notReady(job, record, job.redact(readiness.lastAnswer), log);
   }
@@ -58,7 +63,7 @@ export async function bringUp(job: BringUp, index: number): Promise<InstanceReco
 const logOf = (job: BringUp, index: number): string =>
   job.records.logFile(job.spec.component, job.spec.revision, index);
 
-async function launch(job: BringUp, index: number, ends: Map<string, string>): Promise<InstanceRecord> {
+async function launch(job: BringUp, index: number, ends: Ends): Promise<InstanceRecord> {
   const { spec, records, attempt, signal } = job;
   const before = await records.read(spec.component, spec.revision, index);
   if (before && (await runningRecord(records, before)) === undefined) {
@@ -88,7 +93,7 @@ async function runningRecord(records: InstanceRecords, record: InstanceRecord): 
 
 const isLeader = (each: MarkedProcess): boolean => each.groupId === each.pid;
 
-async function spawnRecorded(job: BringUp, index: number, ends: Map<string, string>): Promise<InstanceRecord> {
+async function spawnRecorded(job: BringUp, index: number, ends: Ends): Promise<InstanceRecord> {
   const { spec, records, clock } = job;
   const log = await openLog(logOf(job, index));
   try {
@@ -109,10 +114,9 @@ async function spawnRecorded(job: BringUp, index: number, ends: Map<string, stri
     };
     // The intent first: a crash right after the spawn then leaves a token to find the process by.
     await records.write(intent);
-    const record = {
-      ...intent,
-      process: await spawnInstance(spec, intent, log.fd, (how) => ends.set(intent.token, how)),
-    };
+    const { process, ended } = await spawnInstance(spec, intent, log.fd);
+    ends.set(intent.token, ended);
+    const record = { ...intent, process };
     await records.write(record);
     return record;
   } finally {
@@ -133,7 +137,14 @@ function refuseOtherContent(spec: RunSpec, running: InstanceRecord): void {
 
 const nameOf = ({ spec }: BringUp, index: number): string => `${spec.component} ${spec.version} (instance ${index})`;
 
-async function endedEarly(job: BringUp, record: InstanceRecord, log: string, how: string | undefined) {
+/** The system shows a process as ended a moment before Node tells how. One that we did not spawn tells nobody. */
+async function howItEnded({ clock, signal }: BringUp, ended: Promise<string> | undefined): Promise<string> {
+  const unknown = "by itself";
+  if (ended === undefined) return unknown;
+  return Promise.race([ended, clock.sleep(exitTellsWithinMs, signal).then(() => unknown)]);
+}
+
+async function endedEarly(job: BringUp, record: InstanceRecord, log: string, how: string) {
   const now = await job.records.read(record.component, record.revision, record.index);
   const stopped = now === undefined || now.stopRequested;
   const wasPortTaken = portTaken.test(log);
@@ -143,7 +154,7 @@ async function endedEarly(job: BringUp, record: InstanceRecord, log: string, how
     at: "adapters.process.start",
     message: stopped
       ? `${nameOf(job, record.index)} was asked to stop while it was starting.`
-      : `${nameOf(job, record.index)} ended ${how ?? "by itself"} before it was ready.`,
+      : `${nameOf(job, record.index)} ended ${how} before it was ready.`,
     hint: wasPortTaken
       ? "It found its port taken, on several ports: it must listen on the port given as PORT. Check with: ss -ltnp"
       : `Its last lines are the evidence; all of them: less ${logOf(job, record.index)}`,

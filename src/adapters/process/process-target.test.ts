@@ -111,7 +111,7 @@ async function makeSpec(
       expectStatus: 200,
       expectVersion: version,
       intervalMs: 50,
-      timeoutMs: mode === "never-ready" ? 1_500 : 15_000,
+      timeoutMs: mode === "never-ready" ? 3_000 : 15_000,
     },
     stopTimeoutMs: 2_000,
   };

@@ -44,16 +44,16 @@ export async function freePort(host: string, promised: ReadonlySet<number>): Pro
   });
 }
 
+export interface Spawned {
+  readonly process: ProcessIdentity;
+  readonly ended: Promise<string>;
+}
+
 /**
  * Spawns the process of `record`. It is the leader of its own session, and reaped by us for as long as we live.
- * `onEnd` hears how it ended. Errors: START_FAILED where the program cannot be started.
+ * `ended` tells how it ended, in words. Errors: START_FAILED where the program cannot be started.
  */
-export async function spawnInstance(
-  spec: RunSpec,
-  record: InstanceRecord,
-  logFd: number,
-  onEnd: (how: string) => void,
-): Promise<ProcessIdentity> {
+export async function spawnInstance(spec: RunSpec, record: InstanceRecord, logFd: number): Promise<Spawned> {
   const [program = "", ...parameters] = spec.command.map((word) => withPort(word, record.port));
   const child = startChild(spec, () =>
     spawn(program, parameters, {
@@ -63,14 +63,16 @@ export async function spawnInstance(
       detached: true,
     }),
   );
-  child.once("exit", (code, signal) => onEnd(signal === null ? `with exit code ${code}` : `by ${signal}`));
+  const ended = new Promise<string>((tell) => {
+    child.once("exit", (code, signal) => tell(signal === null ? `with exit code ${code}` : `by ${signal}`));
+  });
   await once(child, "spawn").catch((cause: NodeJS.ErrnoException) => {
     throw notStartable(spec, cause);
   });
   child.unref();
   const pid = child.pid ?? 0;
   // One that ended already cannot be identified; a mark that nothing matches says so.
-  return (await identify(pid)) ?? { pid, startMark: "ended at once" };
+  return { process: (await identify(pid)) ?? { pid, startMark: "ended at once" }, ended };
 }
 
 /** Node quotes a malformed value (one with a NUL) in its error, and the value may be a secret: only the code is kept. */

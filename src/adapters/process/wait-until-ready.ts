@@ -28,21 +28,25 @@ export async function waitUntilReady(waiting: Waiting): Promise<Readiness> {
   const { probe, clock, signal } = waiting;
   const untilMs = clock.now() + probe.timeoutMs;
   let nextProbeAtMs = clock.now();
-  let lastAnswer = "it was never asked";
+  let lastAnswer: string | undefined;
   for (;;) {
     signal.throwIfAborted();
     if (!(await waiting.isRunning())) return { kind: "ended" };
-    if (clock.now() >= untilMs) return { kind: "timed-out", lastAnswer };
+    if (clock.now() >= untilMs) return { kind: "timed-out", lastAnswer: lastAnswer ?? lateAnswer };
     if (clock.now() >= nextProbeAtMs) {
       nextProbeAtMs = clock.now() + probe.intervalMs;
       const answer = await ask(waiting, Math.min(requestTimeoutMs, untilMs - clock.now()));
       const settled = await judge(waiting, answer);
       if (settled) return settled;
-      lastAnswer = inWords(answer);
+      // What the instance said tells more than that our own deadline cut the last question short.
+      lastAnswer = isLate(answer) && clock.now() >= untilMs ? (lastAnswer ?? lateAnswer) : inWords(answer);
     }
     await clock.sleep(Math.max(1, Math.min(lookEveryMs, nextProbeAtMs - clock.now())), signal);
   }
 }
+
+const lateAnswer = "no answer in time";
+const isLate = ({ body }: Answer): boolean => body === lateAnswer;
 
 interface Answer {
   /** Absent where there was no answer; the body then says why. */
@@ -70,8 +74,8 @@ async function ask(waiting: Waiting, timeoutMs: number): Promise<Answer> {
     return { status: response.statusCode, body: await bodyOf(response.body) };
   } catch (error) {
     waiting.signal.throwIfAborted();
-    const { code, message } = error as NodeJS.ErrnoException;
-    return { body: `no answer (${code ?? message})` };
+    const { name, code, message } = error as NodeJS.ErrnoException;
+    return { body: name === "TimeoutError" ? lateAnswer : `no answer (${code ?? message})` };
   }
 }
 

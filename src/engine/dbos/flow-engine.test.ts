@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
@@ -7,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FlowEngine } from "../../ports/flow.ts";
 import { flowContract } from "../../testing/flow-contract.ts";
 import { realClock, until } from "../../testing/real-clock.ts";
+import { freePort } from "../../testing/router-world.ts";
 import { embeddedPostgresStatus } from "../embedded-postgres/open.ts";
 import { openLedgerDatabase } from "../open-ledger-database.ts";
 import { type TestDatabase, testDatabase } from "../test-database.ts";
@@ -118,6 +121,56 @@ test("launching runs nobody's flows", async () => {
   expect(ran).toEqual([]);
   await engine.shutdown();
 });
+
+const launchTwice = `
+import { once } from "node:events";
+import { dbosFlowEngine } from ${JSON.stringify(new URL("flow-engine.ts", import.meta.url).href)};
+const [url, schema] = process.argv.slice(1);
+const engine = dbosFlowEngine({ url, schema, executorId: "twice-" + process.pid, applicationVersion: "test" });
+engine.register("greet", (flow) => flow.step("say", async () => "hello"));
+await engine.launch().catch(({ failure }) => console.log(failure.code));
+await once(process.stdin, "data");
+process.stdin.destroy();
+if (process.argv[3] === "again") {
+  await engine.launch();
+  await engine.start("greet", "greeted", null);
+  console.log((await engine.settled("greeted")).output);
+}
+await engine.shutdown();
+console.log("shut down");
+`;
+
+test.each(["again", "never"])(
+  "Z1 an engine whose database was away at its launch, launched %s, keeps no process from ending",
+  async (launched) => {
+    const port = await freePort();
+    const away = new URL(database.url);
+    const socket = join(away.searchParams.get("host") ?? "", `.s.PGSQL.${away.port}`);
+    away.search = "";
+    away.host = `127.0.0.1:${port}`;
+    const argv = ["--input-type=module", "--eval", launchTwice, away.href, schema, launched];
+    const child = spawn(process.execPath, argv, { stdio: ["pipe", "pipe", "inherit"] });
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const next = async () => (await lines.next()).value;
+
+    expect(await next()).toBe("ENGINE_FAILED");
+    const forward = createServer((from) => {
+      const to = connect(socket);
+      from.pipe(to).pipe(from);
+      for (const each of [from, to]) each.on("error", () => undefined);
+    }).listen(port, "127.0.0.1");
+    await once(forward, "listening");
+    child.stdin.write("it is back\n");
+
+    if (launched === "again") expect(await next()).toBe("hello");
+    expect(await next()).toBe("shut down");
+    const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    clearTimeout(late);
+    expect([child.exitCode, child.signalCode]).toEqual([0, null]);
+    forward.close();
+  },
+);
 
 test("a flow of another application version is refused, in words", async () => {
   const { child, said } = runFlowProcess("versioned");

@@ -146,6 +146,8 @@ async function launchDbos(
     await DBOS.launch();
     if (!queueKnown) await makeQueue(journal, queueName);
   } catch (cause) {
+    // What was begun of it would keep this process from ending, and another launch from being tried.
+    await DBOS.shutdown({ deregister: true }).catch(() => undefined);
     throw engineFailed(`The journal cannot be opened: ${(cause as Error).message}`, cause);
   }
 }
