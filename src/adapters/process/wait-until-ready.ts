@@ -28,25 +28,23 @@ export async function waitUntilReady(waiting: Waiting): Promise<Readiness> {
   const { probe, clock, signal } = waiting;
   const untilMs = clock.now() + probe.timeoutMs;
   let nextProbeAtMs = clock.now();
-  let lastAnswer: string | undefined;
+  let lastAnswer = lateAnswer;
   for (;;) {
     signal.throwIfAborted();
     if (!(await waiting.isRunning())) return { kind: "ended" };
-    if (clock.now() >= untilMs) return { kind: "timed-out", lastAnswer: lastAnswer ?? lateAnswer };
+    if (clock.now() >= untilMs) return { kind: "timed-out", lastAnswer };
     if (clock.now() >= nextProbeAtMs) {
       nextProbeAtMs = clock.now() + probe.intervalMs;
       const answer = await ask(waiting, Math.min(requestTimeoutMs, untilMs - clock.now()));
       const settled = await judge(waiting, answer);
       if (settled) return settled;
-      // What the instance said tells more than that our own deadline cut the last question short.
-      lastAnswer = isLate(answer) && clock.now() >= untilMs ? (lastAnswer ?? lateAnswer) : inWords(answer);
+      lastAnswer = toTell(answer, lastAnswer, clock.now() >= untilMs);
     }
     await clock.sleep(Math.max(1, Math.min(lookEveryMs, nextProbeAtMs - clock.now())), signal);
   }
 }
 
 const lateAnswer = "no answer in time";
-const isLate = ({ body }: Answer): boolean => body === lateAnswer;
 
 interface Answer {
   /** Absent where there was no answer; the body then says why. */
@@ -55,6 +53,10 @@ interface Answer {
 }
 
 const inWords = ({ status, body }: Answer): string => (status === undefined ? body : `${status} ${body.slice(0, 500)}`);
+
+/** What the instance said tells more than that our own deadline cut the last question short. */
+const toTell = (answer: Answer, before: string, isOver: boolean): string =>
+  isOver && answer.body === lateAnswer ? before : inWords(answer);
 
 /** Undefined: not yet, ask again. */
 async function judge({ probe, isRunning }: Waiting, answer: Answer): Promise<Readiness | undefined> {
