@@ -3,7 +3,6 @@ import { ageSeal } from "../adapters/age/backup-seal.ts";
 import { sshManifestSigner } from "../adapters/ssh-signature/manifest-signer.ts";
 import type { BackupManifest } from "../domain/backup.ts";
 import type { ManifestSignature } from "../domain/backup-signature.ts";
-import { SluiceError } from "../domain/errors.ts";
 import { Secret } from "../domain/secret.ts";
 import type { EnvironmentSettings, ValueOrSecret } from "../domain/settings.ts";
 import type { BackupSeal } from "../ports/backup-seal.ts";
@@ -48,35 +47,4 @@ export async function editedAmong(
   };
   await Promise.all(Array.from({ length: lanes }, lane));
   return new Set(manifests.filter((manifest) => found.get(manifest)?.kind === "edited"));
-}
-
-export const editedWords = ({ location }: BackupManifest): string =>
-  `the manifest of ${location} was changed after it was signed; nothing it says can be trusted`;
-
-export const untrusted = (faults: readonly string[]): SluiceError =>
-  new SluiceError({
-    code: "BACKUP_UNVERIFIED",
-    remedy: "operator",
-    at: "app.backups",
-    message: `Not to be trusted: ${faults.join("; ")}.`,
-    hint: "Find out who can write there; move the backup and its manifest elsewhere. Then: sluice backup list",
-  });
-
-/** Before a restore: with a key configured, only what it signed. Throws BACKUP_UNVERIFIED. */
-export async function requireTrusted(
-  signer: ManifestSigner,
-  manifest: BackupManifest,
-  signal: AbortSignal,
-): Promise<void> {
-  const signature = await signer.check(manifest, signal);
-  if (signature.kind === "edited") throw untrusted([editedWords(manifest)]);
-  if (!signer.signs || signature.kind === "trusted") return;
-  const why = signature.kind === "none" ? "it is not signed, although audit.key is configured" : signature.reason;
-  throw new SluiceError({
-    code: "BACKUP_UNVERIFIED",
-    remedy: "operator",
-    at: "app.backups",
-    message: `The manifest of ${manifest.id} is not to be trusted: ${why}. A dump runs what is in it when it is restored.`,
-    hint: `Nothing was restored. If you know where it comes from, restore it by its own commands: sluice backup show ${manifest.id}`,
-  });
 }

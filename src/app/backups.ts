@@ -1,14 +1,16 @@
 /** What people do with stored backups: find one, see which may go (B5), restore one into a new database (B7). */
-import { createHash } from "node:crypto";
-import type { BackupManifest, TableFacts } from "../domain/backup.ts";
+import { type BackupManifest, tableDifferences } from "../domain/backup.ts";
 import type { ManifestSignature } from "../domain/backup-signature.ts";
 import { SluiceError } from "../domain/errors.ts";
 import { planRetention, type RetentionPlan } from "../domain/retention.ts";
 import type { EnvironmentSettings } from "../domain/settings.ts";
 import type { Parts } from "../pipeline/parts.ts";
+import { databaseOf, editedWords, opened, untrusted, verifyStored } from "../pipeline/stored-backup.ts";
 import type { DatabaseFacts } from "../ports/database.ts";
-import { editedAmong, editedWords, requireTrusted, signerFor, untrusted } from "./backup-keys.ts";
+import { editedAmong, signerFor } from "./backup-keys.ts";
 import { backupStoresOf, type Variables } from "./backup-stores.ts";
+
+export { verifyStored };
 
 export interface KnownBackups {
   /** Of several environments, each once, newest first: environments may share a place. */
@@ -96,8 +98,8 @@ export async function retentionOf(parts: Parts, manifests: readonly BackupManife
 
 export interface Restored {
   readonly facts: DatabaseFacts;
-  /** Tables whose rows are not the manifest's; the same number where only their hash differs. */
-  readonly differing: readonly { readonly table: string; readonly expected: number; readonly found: number | null }[];
+  /** What is not as the manifest says, in words. */
+  readonly differing: readonly string[];
 }
 
 /** Proves the stored bytes first, restores into a database that did not exist, then counts again. */
@@ -107,73 +109,8 @@ export async function restoreBackup(
   into: string,
   signal: AbortSignal,
 ): Promise<Restored> {
-  const database = parts.databases.find(({ name }) => name === manifest.database);
-  if (database === undefined) throw noDatabase(manifest, parts.settings.environment);
+  const database = databaseOf(parts, manifest);
   await verifyStored(parts, manifest, signal);
   const facts = await database.restore(manifest.format, opened(parts, manifest, signal), into, signal);
-  return { facts, differing: differencesOf(manifest, facts) };
+  return { facts, differing: tableDifferences(manifest.tables, facts.tables) };
 }
-
-/** What lies in the store as the database's reader wants it. Throws BACKUP_UNVERIFIED where nobody here can decrypt it. */
-export function opened(
-  { backups, seal, settings }: Pick<Parts, "backups" | "seal" | "settings">,
-  manifest: BackupManifest,
-  signal: AbortSignal,
-): AsyncIterable<Uint8Array> {
-  const stored = backups.get(manifest.key, signal);
-  if (!manifest.encryption) return stored;
-  if (seal) return seal.open(stored);
-  throw new SluiceError({
-    code: "BACKUP_UNVERIFIED",
-    remedy: "operator",
-    at: "app.backups",
-    message: `${manifest.id} is encrypted, and ${settings.environment} has no backup.encryption any more.`,
-    hint: `Configure its identity, or restore it by its own commands: sluice backup show ${manifest.id}`,
-  });
-}
-
-/** Lie 1: what lies there now is hashed; what was once written does not count. Throws BACKUP_UNVERIFIED. */
-export async function verifyStored(
-  parts: Pick<Parts, "backups" | "signer">,
-  manifest: BackupManifest,
-  signal: AbortSignal,
-): Promise<void> {
-  if (parts.signer) await requireTrusted(parts.signer, manifest, signal);
-  const hash = createHash("sha256");
-  let sizeBytes = 0;
-  for await (const chunk of parts.backups.get(manifest.key, signal)) {
-    hash.update(chunk);
-    sizeBytes += chunk.byteLength;
-  }
-  const sha256 = hash.digest("hex");
-  if (sha256 === manifest.sha256 && sizeBytes === manifest.sizeBytes) return;
-  throw new SluiceError({
-    code: "BACKUP_UNVERIFIED",
-    remedy: "operator",
-    at: "app.backups",
-    message: `${manifest.location} is not what was backed up: ${sizeBytes} bytes with SHA-256 ${sha256.slice(0, 12)}…, where the manifest says ${manifest.sizeBytes} bytes with ${manifest.sha256.slice(0, 12)}….`,
-    hint: "Nothing was restored. Take another backup: sluice backup list",
-  });
-}
-
-/** A hash counts where both sides have one. */
-export function differencesOf(
-  manifest: Pick<BackupManifest, "tables">,
-  facts: Pick<DatabaseFacts, "tables">,
-): Restored["differing"] {
-  const found = new Map(facts.tables.map((table) => [table.name, table]));
-  const alike = (one: TableFacts, other: TableFacts | undefined): boolean =>
-    one.rows === other?.rows && (one.hash == null || other.hash == null || one.hash === other.hash);
-  return manifest.tables
-    .filter((table) => !alike(table, found.get(table.name)))
-    .map(({ name, rows }) => ({ table: name, expected: rows, found: found.get(name)?.rows ?? null }));
-}
-
-const noDatabase = ({ id, database }: BackupManifest, environment: string): SluiceError =>
-  new SluiceError({
-    code: "RESTORE_FAILED",
-    remedy: "operator",
-    at: "app.backups",
-    message: `Backup ${id} is of database ${database}, which ${environment} does not have any more.`,
-    hint: `Restore it by its own commands: sluice backup show ${id}`,
-  });

@@ -1,6 +1,4 @@
 /** B12: drills, recorded in the environment's audit trail whichever way they end; a failed one is told to people. */
-import { randomUUID } from "node:crypto";
-import type { BackupManifest } from "../domain/backup.ts";
 import { humanDuration } from "../domain/duration.ts";
 import { type Failure, failureOf, SluiceError } from "../domain/errors.ts";
 import { asJson, type Json } from "../domain/json.ts";
@@ -8,7 +6,7 @@ import { missedAtDrill } from "../domain/objectives.ts";
 import { drillRestore, newestBackup, type RestoreDrill } from "../pipeline/drill.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import type { Database } from "../ports/database.ts";
-import { opened } from "./backups.ts";
+import { appendForEnvironment } from "./environment-events.ts";
 import type { Reporter } from "./layers.ts";
 import { notifyNow } from "./notify-now.ts";
 import { tellMissed } from "./objectives.ts";
@@ -39,8 +37,7 @@ export async function restoreDrill(parts: Parts, by: string, reporter: Reporter)
 
 async function drillOne(parts: Parts, database: Database, by: string, reporter: Reporter): Promise<RestoreDrill> {
   const tell = async (title: string) => reporter.tell(title, "info");
-  const open = (manifest: BackupManifest, signal: AbortSignal) => opened(parts, manifest, signal);
-  const drill = await drillRestore(parts, database, { by, signal: reporter.signal, tell, open });
+  const drill = await drillRestore(parts, database, { by, signal: reporter.signal, tell });
   const title = `${drill.backup} restored and compared in ${humanDuration(drill.tookMs)}: ${drill.tables} tables, ${drill.rows} rows`;
   await recordDrill(parts, "restore drill", { by, title, tone: "ok", detail: asJson(drill) });
   await tellMissed(parts, missedAtDrill(parts.settings.objectives, database.name, drill.tookMs));
@@ -65,18 +62,12 @@ export async function recordDrill(
   step: string,
   what: { readonly by: string; readonly title: string; readonly tone: "ok" | "bad"; readonly detail: Json },
 ): Promise<void> {
-  await ledger.append(
-    {
-      deploymentId: null,
-      environment: settings.environment,
-      step,
-      phase: "end",
-      key: randomUUID(),
-      title: what.title,
-      tone: what.tone,
-      actor: what.by,
-      detail: what.detail,
-    },
-    null,
-  );
+  await appendForEnvironment(ledger, settings.environment, {
+    step,
+    phase: "end",
+    title: what.title,
+    tone: what.tone,
+    actor: what.by,
+    detail: what.detail,
+  });
 }

@@ -1,34 +1,30 @@
-/** B5 by itself: what nothing needs goes, and only where a newer backup was read to its end. */
-import { type BackupManifest, strengthOf } from "../domain/backup.ts";
+/** B5: what nothing needs goes. What a broken or edited manifest was may be what the others are kept for: with one, nothing goes. */
+import type { RetentionPlan } from "../domain/retention.ts";
 import type { Parts } from "../pipeline/parts.ts";
-import { leftOversOf } from "./backup-left-overs.ts";
+import { editedWords, untrusted } from "../pipeline/stored-backup.ts";
+import type { LeftOver } from "../ports/backup-store.ts";
+import { editedAmong } from "./backup-keys.ts";
 import { retentionOf } from "./backups.ts";
 
-export interface Pruned {
-  readonly removed: readonly string[];
-  readonly kept: number;
+export interface PruningPlan extends RetentionPlan {
+  /** What killed processes left behind in the store. */
+  readonly leftOvers: readonly LeftOver[];
 }
 
-export async function pruneBackups(parts: Parts, signal: AbortSignal): Promise<Pruned> {
-  const manifests = (await parts.backups.list(signal)).filter(
-    ({ environment }) => environment === parts.settings.environment,
-  );
-  const { keep, prune } = await retentionOf(parts, manifests);
-  const removed: string[] = [];
-  for (const { manifest } of prune) {
-    if (!hasNewerProven(manifest, manifests)) continue;
-    await parts.backups.remove(manifest.id, signal);
-    removed.push(manifest.id);
-  }
-  for (const leftOver of await leftOversOf(parts, signal)) {
-    await leftOver.remove(signal);
-    removed.push(leftOver.location);
-  }
-  return { removed, kept: keep.length + prune.length - removed.length };
+/** What is younger may still be written. */
+const leftOverAfterMs = 24 * 60 * 60 * 1000;
+
+/** Removes nothing. Throws BACKUP_UNVERIFIED where a manifest cannot be trusted. */
+export async function planPruning(parts: Parts, signal: AbortSignal): Promise<PruningPlan> {
+  const { backups, clock, settings, signer } = parts;
+  const manifests = (await backups.list(signal)).filter(({ environment }) => environment === settings.environment);
+  const edited = signer ? [...(await editedAmong(signer, manifests, signal))] : [];
+  if (edited.length > 0) throw untrusted(edited.map(editedWords));
+  const plan = await retentionOf(parts, manifests);
+  return { ...plan, leftOvers: (await backups.leftOvers?.(clock.now() - leftOverAfterMs, signal)) ?? [] };
 }
 
-const hasNewerProven = ({ database, takenAtMs }: BackupManifest, all: readonly BackupManifest[]): boolean =>
-  all.some(
-    (each) =>
-      each.database === database && each.takenAtMs > takenAtMs && strengthOf(each.level) >= strengthOf("readable"),
-  );
+export async function prune({ backups }: Parts, plan: PruningPlan, signal: AbortSignal): Promise<void> {
+  for (const { manifest } of plan.prune) await backups.remove(manifest.id, signal);
+  for (const leftOver of plan.leftOvers) await leftOver.remove(signal);
+}

@@ -2,15 +2,15 @@
  * B7 X5: a backup becomes the live database: restored beside it, compared, then swapped by rename, the one before kept. Whoever
  * asks for it reads first what is lost; rolling back code alone loses nothing and stays the way back.
  */
-import { randomUUID } from "node:crypto";
 import { type BackupManifest, rowsOf, tablesOf } from "../domain/backup.ts";
 import { humanBytes } from "../domain/duration.ts";
 import { SluiceError } from "../domain/errors.ts";
 import { asJson } from "../domain/json.ts";
 import { underDataLock } from "../pipeline/data-lock.ts";
 import type { Parts } from "../pipeline/parts.ts";
-import type { Database } from "../ports/database.ts";
+import { databaseOf } from "../pipeline/stored-backup.ts";
 import { restoreBackup } from "./backups.ts";
+import { appendForEnvironment } from "./environment-events.ts";
 import { type Reporter, underManualLock } from "./layers.ts";
 
 export interface SwapPlan {
@@ -89,7 +89,7 @@ async function restoredAndCompared(parts: Parts, { into, manifest }: SwapPlan, s
     code: "RESTORE_FAILED",
     remedy: "operator",
     at: "app.restore-swap",
-    message: `What was restored into ${into} is not what was backed up: ${differing.map(({ table }) => table).join(", ")} differ. Nothing was swapped.`,
+    message: `What was restored into ${into} is not what was backed up: ${differing.join(", ")}. Nothing was swapped.`,
     hint: `The live database is what it was. Look at it, then choose another backup: sluice backup list ${manifest.environment}`,
   });
 }
@@ -97,30 +97,12 @@ async function restoredAndCompared(parts: Parts, { into, manifest }: SwapPlan, s
 /** Before it happens: what was done must not be missing from the audit trail. */
 async function record({ ledger, settings }: Parts, plan: SwapPlan, by: string): Promise<void> {
   const { into, kept, lostBytes, lostMinutes, loss, manifest } = plan;
-  await ledger.append(
-    {
-      deploymentId: null,
-      environment: settings.environment,
-      step: "restore",
-      phase: "progress",
-      key: randomUUID(),
-      title: `${by} makes backup ${manifest.id} the live ${manifest.database}; lost: ${loss}; kept as ${kept}`,
-      tone: "warn",
-      actor: by,
-      detail: asJson({ backup: manifest.id, into, kept, lostBytes, lostMinutes }),
-    },
-    null,
-  );
-}
-
-function databaseOf(parts: Parts, { database, environment, id }: BackupManifest): Database {
-  const found = parts.databases.find(({ name }) => name === database);
-  if (found) return found;
-  throw new SluiceError({
-    code: "RESTORE_FAILED",
-    remedy: "operator",
-    at: "app.restore-swap",
-    message: `Backup ${id} is of database ${database}, which ${environment} does not have any more.`,
-    hint: `Restore it by its own commands: sluice backup show ${id}`,
+  await appendForEnvironment(ledger, settings.environment, {
+    step: "restore",
+    phase: "progress",
+    title: `${by} makes backup ${manifest.id} the live ${manifest.database}; lost: ${loss}; kept as ${kept}`,
+    tone: "warn",
+    actor: by,
+    detail: asJson({ backup: manifest.id, into, kept, lostBytes, lostMinutes }),
   });
 }

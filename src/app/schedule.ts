@@ -17,6 +17,7 @@ import type { EnvironmentSettings } from "../domain/settings.ts";
 import { isAlive } from "../engine/process-alive.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import type { Ledger } from "../ports/ledger.ts";
+import { appendForEnvironment } from "./environment-events.ts";
 import type { Reporter } from "./layers.ts";
 import { notifyNow } from "./notify-now.ts";
 
@@ -130,20 +131,15 @@ async function ended(
   end: ScheduledEnd,
   title: string,
 ): Promise<void> {
-  await ledger.append(
-    {
-      deploymentId: null,
-      environment: due.environment,
-      step: "schedule",
-      phase: "end",
-      key: `${name}/${due.dueAtMs}`,
-      title: `${name} (${run}), due ${new Date(due.dueAtMs).toISOString()}: ${title}`,
-      tone: end.outcome === "succeeded" ? "ok" : "bad",
-      actor: null,
-      detail: end.detail,
-    },
-    null,
-  );
+  await appendForEnvironment(ledger, due.environment, {
+    step: "schedule",
+    phase: "end",
+    key: `${name}/${due.dueAtMs}`,
+    title: `${name} (${run}), due ${new Date(due.dueAtMs).toISOString()}: ${title}`,
+    tone: end.outcome === "succeeded" ? "ok" : "bad",
+    actor: null,
+    detail: end.detail,
+  });
   await ledger.endScheduled(due, executor(), end);
 }
 

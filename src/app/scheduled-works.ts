@@ -4,7 +4,7 @@ import { asJson } from "../domain/json.ts";
 import type { ScheduledTask } from "../domain/schedule.ts";
 import { restoreDrill } from "./drill.ts";
 import { backupAlone } from "./layers.ts";
-import { pruneBackups } from "./prune.ts";
+import { planPruning, prune } from "./prune.ts";
 import type { ScheduledWork } from "./schedule.ts";
 
 const scheduler = "the schedule";
@@ -23,7 +23,13 @@ export const scheduledWorks = (rollbackDrill: ScheduledWork): Readonly<Record<Sc
     return { title: words.join("; "), detail: asJson(drills) };
   },
   prune: async (parts, { signal }) => {
-    const { kept, removed } = await pruneBackups(parts, signal);
+    const plan = await planPruning(parts, signal);
+    await prune(parts, plan, signal);
+    const removed = [
+      ...plan.prune.map(({ manifest }) => manifest.id),
+      ...plan.leftOvers.map(({ location }) => location),
+    ];
+    const kept = plan.keep.length;
     return { title: `${removed.length} removed, ${kept} kept`, detail: asJson({ removed, kept }) };
   },
 });

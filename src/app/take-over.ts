@@ -1,8 +1,8 @@
 /** L2: targets that belong to another ledger (a lost state folder, another machine) are made to obey this one. */
-import { randomUUID } from "node:crypto";
 import { ruleOnFence } from "../domain/attempt.ts";
 import { asJson } from "../domain/json.ts";
 import type { Parts } from "../pipeline/parts.ts";
+import { appendForEnvironment } from "./environment-events.ts";
 
 export interface FencedPart {
   readonly what: string;
@@ -35,20 +35,14 @@ export async function takeOver(
   signal: AbortSignal,
 ): Promise<readonly FencedPart[]> {
   const fences = await fencesOf(parts, signal);
-  await parts.ledger.append(
-    {
-      deploymentId: null,
-      environment: parts.settings.environment,
-      step: "lock take-over",
-      phase: "progress",
-      key: randomUUID(),
-      title: `${by} took over ${fences.map(({ what }) => what).join(", ")}: ${reason}`,
-      tone: "warn",
-      actor: by,
-      detail: asJson({ reason, fences }),
-    },
-    null,
-  );
+  await appendForEnvironment(parts.ledger, parts.settings.environment, {
+    step: "lock take-over",
+    phase: "progress",
+    title: `${by} took over ${fences.map(({ what }) => what).join(", ")}: ${reason}`,
+    tone: "warn",
+    actor: by,
+    detail: asJson({ reason, fences }),
+  });
   if (fences.some(({ what, foreign }) => what === "target" && foreign)) await parts.target.disown(reason, signal);
   for (const [component, router] of parts.routers) {
     if (fences.some(({ what, foreign }) => foreign && what === `router of ${component}`))

@@ -7,6 +7,7 @@ import { SluiceError } from "../domain/errors.ts";
 import type { Database } from "../ports/database.ts";
 import { underDataLock } from "./data-lock.ts";
 import type { Parts } from "./parts.ts";
+import { opened, verifyStored } from "./stored-backup.ts";
 
 export interface RestoreDrill {
   readonly database: string;
@@ -25,8 +26,6 @@ export interface DrillOrder {
   readonly by: string;
   readonly signal: AbortSignal;
   readonly tell: (title: string) => Promise<void>;
-  /** What lies in the store, as the database's own reader wants it. */
-  readonly open: (manifest: BackupManifest, signal: AbortSignal) => AsyncIterable<Uint8Array>;
 }
 
 /** Throws BACKUP_UNKNOWN where there is no backup. */
@@ -50,36 +49,28 @@ export async function newestBackup(parts: Parts, database: string, signal: Abort
 export async function drillRestore(parts: Parts, database: Database, order: DrillOrder): Promise<RestoreDrill> {
   const manifest = await newestBackup(parts, database.name, order.signal);
   const claimant = { parts, signal: order.signal, holder: `restore drill, ${order.by}`, tell: order.tell };
-  return underDataLock(database, claimant, (signal) =>
-    restoreOnce(parts, database, manifest, (until) => order.open(manifest, until), signal),
-  );
+  return underDataLock(database, claimant, (signal) => restoreOnce(parts, database, manifest, signal));
 }
 
 async function restoreOnce(
   parts: Parts,
   database: Database,
   manifest: BackupManifest,
-  open: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<RestoreDrill> {
-  const { backups, clock } = parts;
+  const { clock } = parts;
   const startedAtMs = clock.now();
-  const { sha256, sizeBytes } = await parts.hashOf(backups.get(manifest.key, signal));
-  if (sha256 !== manifest.sha256 || sizeBytes !== manifest.sizeBytes) {
-    throw unverified(
-      manifest,
-      `${manifest.location} is not what its manifest says: ${sizeBytes} bytes, ${sha256.slice(0, 12)}…`,
-    );
-  }
+  await verifyStored(parts, manifest, signal);
   const { format } = manifest;
-  const reading = await database.readBack(format, open(signal), signal);
+  const reading = await database.readBack(format, opened(parts, manifest, signal), signal);
   const restoringSinceMs = clock.now();
   const level = manifest.level === "equal" ? "equal" : "restored";
-  const { facts, checks } = await database.rehearse({ format, bytes: open(signal), level, reading }, signal);
+  const { facts, checks } = await database.rehearse(
+    { format, bytes: opened(parts, manifest, signal), level, reading },
+    signal,
+  );
   const differing = tableDifferences(manifest.tables, facts.tables);
-  if (differing.length > 0) {
-    throw unverified(manifest, `restored, it is not what was backed up: ${differing.slice(0, 10).join(", ")}`);
-  }
+  if (differing.length > 0) throw differs(manifest, differing.slice(0, 10).join(", "));
   const endedAtMs = clock.now();
   return {
     database: database.name,
@@ -93,11 +84,11 @@ async function restoreOnce(
   };
 }
 
-const unverified = ({ id, environment }: BackupManifest, reason: string): SluiceError =>
+const differs = ({ id, environment }: BackupManifest, how: string): SluiceError =>
   new SluiceError({
     code: "BACKUP_UNVERIFIED",
     remedy: "operator",
     at: "pipeline.drill",
-    message: `The drill failed: backup ${id} cannot be relied on; ${reason}.`,
+    message: `The drill failed: restored, backup ${id} is not what was backed up: ${how}.`,
     hint: `What serves was not touched. Take a new one, then repeat the drill: sluice backup create ${environment}`,
   });

@@ -52,9 +52,9 @@ export async function lookAtEvidence(ctx: StageContext, plan: VerdictPlan): Prom
 export async function ruledSoFar(
   { parts, deploymentId }: StageContext,
   { canary }: VerdictPlan,
-): Promise<Look | undefined> {
+): Promise<CanaryVerdict | undefined> {
   const row = await parts.ledger.evidence(deploymentId);
-  return row && { verdict: judgeCanary(canary, stateOf(row), row.nextIndex - 1), requestsPerSecond: 0 };
+  return row && judgeCanary(canary, stateOf(row), row.nextIndex - 1);
 }
 
 /** When the next bucket can be read. */

@@ -40,7 +40,7 @@ export async function deliverNotifications(
 /** What deployments left behind that ended while a channel was down. */
 export async function deliverLeft(parts: Sending & Pick<Parts, "settings">, signal: AbortSignal): Promise<void> {
   const { environment } = parts.settings;
-  for (;;) {
+  while (!signal.aborted) {
     const left = await parts.ledger.claimLeftNotifications(environment, atOnce, longestRetryMs);
     if (left.length === 0) return;
     await deliverAll(parts, left, signal);

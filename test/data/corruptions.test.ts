@@ -13,9 +13,10 @@ import { diskBackupStore } from "../../src/adapters/disk/backup-store.ts";
 import { postgresDatabase } from "../../src/adapters/postgres/database.ts";
 import { serverBinaries, startTestServer, type TestServer } from "../../src/adapters/postgres/test-server.ts";
 import { sqliteDatabase } from "../../src/adapters/sqlite/database.ts";
-import { verifyStored } from "../../src/app/backups.ts";
+import { hashOf } from "../../src/app/hashing.ts";
 import type { BackupManifest } from "../../src/domain/backup.ts";
 import { SluiceError } from "../../src/domain/errors.ts";
+import { verifyStored } from "../../src/pipeline/stored-backup.ts";
 import type { BackupStore } from "../../src/ports/backup-store.ts";
 import type { Database } from "../../src/ports/database.ts";
 
@@ -156,7 +157,7 @@ describe.skipIf(binFolder === undefined)("stored backups that were changed", () 
     for (let at = 0; at < inAll; at++) {
       const { backup, kind, bytes } = harmOf(at);
       await writeFile(backup.file, bytes);
-      const caught = await isRefused(verifyStored({ backups: store }, backup.manifest, signal));
+      const caught = await isRefused(verifyStored({ backups: store, hashOf }, backup.manifest, signal));
       if (!caught) missed.push(`${backup.name}: ${kind}, seed ${firstSeed + at}`);
       await askDecoder(tally, backup, kind, bytes);
     }
@@ -169,7 +170,7 @@ describe.skipIf(binFolder === undefined)("stored backups that were changed", () 
     // Encrypted, every chunk has a checksum of its own: the decoder needs no manifest to see it.
     const encrypted = [...tally].filter(([what]) => what.includes("encrypted"));
     expect(encrypted.filter(([, { asked, caught }]) => caught !== asked)).toEqual([]);
-    for (const { manifest } of backups) await verifyStored({ backups: store }, manifest, signal);
+    for (const { manifest } of backups) await verifyStored({ backups: store, hashOf }, manifest, signal);
   });
 });
 

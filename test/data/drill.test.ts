@@ -76,6 +76,20 @@ describe.skipIf(binFolder === undefined)("drills on PostgreSQL", { timeout: 90_0
     await world.dispose();
   });
 
+  test("Z3 B12 a drill restores no backup that the configured key did not sign: a dump runs what is in it", async () => {
+    const world = await newWorld();
+    await world.take();
+    const signer = { signs: true, sign: async () => null, check: async () => ({ kind: "none" }) as const };
+    const before = await world.databases();
+
+    const failure = await failureOf(restoreDrill({ ...world.parts, signer }, "ada", world.reporter));
+
+    expect(failure).toMatchObject({ code: "BACKUP_UNVERIFIED", message: expect.stringContaining("not signed") });
+    expect(await world.databases()).toEqual(before);
+    expect(world.heard).toEqual(["drill-failed"]);
+    await world.dispose();
+  });
+
   test("B7 X5 a backup becomes the live database: the loss in minutes and log, the one before kept, the lock given back", async () => {
     const world = await newWorld();
     const manifest = await world.take();

@@ -11,10 +11,11 @@ import * as s3 from "@aws-sdk/client-s3";
 import { S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type S3BackupStoreOptions, s3BackupStore } from "../../src/adapters/s3/backup-store.ts";
-import { verifyStored } from "../../src/app/backups.ts";
+import { hashOf } from "../../src/app/hashing.ts";
 import type { BackupManifest } from "../../src/domain/backup.ts";
 import { SluiceError } from "../../src/domain/errors.ts";
 import { Secret } from "../../src/domain/secret.ts";
+import { verifyStored } from "../../src/pipeline/stored-backup.ts";
 import type { BackupStore, StoredObject } from "../../src/ports/backup-store.ts";
 import { backupStoreContract } from "../../src/testing/backup-store-contract.ts";
 import { refusingPort } from "../../src/testing/local-servers.ts";
@@ -108,7 +109,7 @@ describe.skipIf(missing !== undefined)("backups in S3, on Ceph", () => {
     const stored = await store.put("a.dump", megabytes(40), signal);
     await store.putManifest(manifestOf("a", stored), signal);
 
-    await verifyStored({ backups: store }, manifestOf("a", stored), signal);
+    await verifyStored({ backups: store, hashOf }, manifestOf("a", stored), signal);
 
     expect(stored.sizeBytes).toBe(40 * 1024 * 1024);
     const head = await client.send(new s3.HeadObjectCommand(placeOf(stored.location)));
@@ -120,7 +121,7 @@ describe.skipIf(missing !== undefined)("backups in S3, on Ceph", () => {
 
     const stored = await store.put("a.dump", inChunks(Buffer.alloc(2 * partBytes, 7), 1_000_003), signal);
 
-    await verifyStored({ backups: store }, manifestOf("a", stored), signal);
+    await verifyStored({ backups: store, hashOf }, manifestOf("a", stored), signal);
     expect(stored.sizeBytes).toBe(2 * partBytes);
   });
 
@@ -236,7 +237,7 @@ describe.skipIf(missing !== undefined)("backups in S3, on Ceph", () => {
       const stored = await store.put("a.dump", megabytes(12), signal);
 
       expect(faults).toEqual([]);
-      await verifyStored({ backups: store }, manifestOf("a", stored), signal);
+      await verifyStored({ backups: store, hashOf }, manifestOf("a", stored), signal);
     });
 
     test("Z1 an upload whose last answer is lost is looked for, not stored twice", async () => {
@@ -248,7 +249,7 @@ describe.skipIf(missing !== undefined)("backups in S3, on Ceph", () => {
       const stored = await store.put("a.dump", megabytes(12), signal);
 
       expect(lost).toBeGreaterThan(1);
-      await verifyStored({ backups: store }, manifestOf("a", stored), signal);
+      await verifyStored({ backups: store, hashOf }, manifestOf("a", stored), signal);
     });
 
     test("Z1 a small dump whose answer is lost is recognised as its own", async () => {
@@ -260,7 +261,7 @@ describe.skipIf(missing !== undefined)("backups in S3, on Ceph", () => {
       const stored = await store.put("a.dump", inChunks(Buffer.from("a small dump")), signal);
 
       expect(lost).toBeGreaterThan(1);
-      await verifyStored({ backups: store }, manifestOf("a", stored), signal);
+      await verifyStored({ backups: store, hashOf }, manifestOf("a", stored), signal);
     });
 
     test("B2 one flipped bit on the way back is found by its checksum", async () => {
@@ -268,7 +269,7 @@ describe.skipIf(missing !== undefined)("backups in S3, on Ceph", () => {
       const stored = await store.put("a.dump", megabytes(12), signal);
       proxy.fault = ({ method }) => (method === "GET" ? { kind: "flip", where: "answer" } : undefined);
 
-      const error = await failureOf(verifyStored({ backups: store }, manifestOf("a", stored), signal));
+      const error = await failureOf(verifyStored({ backups: store, hashOf }, manifestOf("a", stored), signal));
 
       expect(error.failure.code).toBe("BACKUP_UNVERIFIED");
     });
@@ -278,11 +279,11 @@ describe.skipIf(missing !== undefined)("backups in S3, on Ceph", () => {
       const stored = await store.put("a.dump", megabytes(12), signal);
       let broken = 0;
       proxy.fault = ({ method }) => (method === "GET" && ++broken === 2 ? { kind: "cut", where: "answer" } : undefined);
-      await verifyStored({ backups: store }, manifestOf("a", stored), signal);
+      await verifyStored({ backups: store, hashOf }, manifestOf("a", stored), signal);
       expect(broken).toBe(3);
 
       proxy.fault = ({ method }) => (method === "GET" ? { kind: "cut", where: "answer" } : undefined);
-      const error = await failureOf(verifyStored({ backups: store }, manifestOf("a", stored), signal));
+      const error = await failureOf(verifyStored({ backups: store, hashOf }, manifestOf("a", stored), signal));
 
       expect(error.failure.code).toBe("STORE_UNREACHABLE");
     });

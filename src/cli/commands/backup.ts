@@ -1,10 +1,9 @@
 /** B1 B4–B7: taking, listing, showing, pruning and restoring backups. Nothing is removed or restored without being asked twice. */
-import { untrusted as untrustedBackups } from "../../app/backup-keys.ts";
-import { leftOversOf } from "../../app/backup-left-overs.ts";
-import { findBackup, listBackups, restoreBackup, retentionOf, signatureOf, verifyStored } from "../../app/backups.ts";
+import { findBackup, listBackups, restoreBackup, signatureOf, verifyStored } from "../../app/backups.ts";
 import { machineClock } from "../../app/clock.ts";
 import { backupAlone } from "../../app/layers.ts";
 import { objectiveStates } from "../../app/objectives.ts";
+import { prune as carryOut, planPruning } from "../../app/prune.ts";
 import { type BackupEncryption, type BackupManifest, provenWords, rowsOf, tablesOf } from "../../domain/backup.ts";
 import { placeOfBackups } from "../../domain/backup-place.ts";
 import { signatureWords } from "../../domain/backup-signature.ts";
@@ -157,20 +156,10 @@ export async function backupPruneCommand(
 ): Promise<number> {
   const { output } = session;
   const settings = await session.settings(environment);
-  const { backups: manifests, untrusted: faults } = await listBackups(
-    [settings],
-    session.environment,
-    session.interrupted,
-  );
-  // What a broken one was may be what the others are kept for.
-  if (faults.length > 0) throw untrustedBackups(faults);
   const parts = await session.parts(settings);
-  const { keep, prune } = await retentionOf(parts, manifests);
-  const leftOvers = await leftOversOf(parts, session.interrupted);
-  if (yes) {
-    for (const { manifest } of prune) await parts.backups.remove(manifest.id, session.interrupted);
-    for (const leftOver of leftOvers) await leftOver.remove(session.interrupted);
-  }
+  const plan = await planPruning(parts, session.interrupted);
+  if (yes) await carryOut(parts, plan, session.interrupted);
+  const { keep, prune, leftOvers } = plan;
   const columns = output.resultColumns();
   const lines = [
     ...keep.flatMap(({ manifest, reasons }) =>
@@ -228,10 +217,7 @@ export async function restoreCommand(session: Session, id: string, options: Rest
   await confirm({ word: "RESTORE", given: options.confirm, code: "USAGE", command });
   const { facts, differing } = await restoreBackup(parts, manifest, options.into, session.interrupted);
   const equal = differing.length === 0;
-  const lines = differing.map(
-    ({ table: name, expected, found }) =>
-      `  ${glyph("bad")} ${name}: ${found === null ? "missing" : found === expected ? "other rows" : `${number(found)} rows`}, backed up with ${number(expected)}`,
-  );
+  const lines = differing.map((words) => `  ${glyph("bad")} ${words}`);
   const summary = equal
     ? `${glyph("ok")} restored into ${facts.name}: ${plural(tablesOf(facts.tables).length, "table")}, every row as backed up`
     : `${glyph("bad")} restored into ${facts.name}, but it is not what was backed up`;

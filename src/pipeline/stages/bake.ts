@@ -3,6 +3,7 @@
  * and rounds of health checks with the fixed limits beside them. domain/rollout.ts says hold, done or back; a person may pause,
  * or let it go on before its time, but not past evidence against the candidate.
  */
+import type { CanaryVerdict } from "../../domain/canary/judge.ts";
 import { nextShare, rampDefaults } from "../../domain/canary/ramp.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import { nextMove, type StepMove } from "../../domain/rollout.ts";
@@ -46,8 +47,8 @@ export async function bake(intent: RolloutIntent, percent: number, ctx: StageCon
 /** Begun again by the successor of a run that died with the verdict in hand: the release gets no more traffic for it. */
 export async function refuseWorse(intent: RolloutIntent, percent: number, ctx: StageContext): Promise<void> {
   if (intent.verdict.canary === null || !decides(intent)) return;
-  const look = await ruledSoFar(ctx, intent.verdict);
-  if (look?.verdict.kind === "rollback") throw worse(intent, percent, look);
+  const verdict = await ruledSoFar(ctx, intent.verdict);
+  if (verdict?.kind === "rollback") throw worse(intent, percent, verdict);
 }
 
 async function hold(intent: RolloutIntent, percent: number, ctx: StageContext): Promise<Baked> {
@@ -89,7 +90,7 @@ async function lookOnce(baking: Baking, percent: number): Promise<Look | undefin
   if (intent.verdict.canary === null) return undefined;
   const look = await lookAtEvidence(ctx, intent.verdict);
   if (look.verdict.kind !== baking.toldKind) await tellLook(baking, percent, look);
-  if (look.verdict.kind === "rollback" && decides(intent)) throw worse(intent, percent, look);
+  if (look.verdict.kind === "rollback" && decides(intent)) throw worse(intent, percent, look.verdict);
   return look;
 }
 
@@ -249,12 +250,12 @@ export const drawLook = ({ verdict }: Look) => ({
 
 const round3 = (value: number): number => Math.round(value * 1000) / 1000;
 
-function worse({ version }: RolloutIntent, percent: number, { verdict }: Look): SluiceError {
+function worse({ version }: RolloutIntent, percent: number, { reason }: CanaryVerdict): SluiceError {
   return new SluiceError({
     code: "CANDIDATE_WORSE",
     remedy: "operator",
     at: "stages.rollout",
-    message: `${version} at ${percent} %: ${verdict.reason}`,
+    message: `${version} at ${percent} %: ${reason}`,
     hint: "Its logs and what was measured are in the deployment's folder. Fix it and release a new version: sluice logs",
   });
 }
