@@ -7,27 +7,21 @@ import { SluiceError } from "../../domain/errors.ts";
 import type { Dump } from "../../ports/database.ts";
 import { type Connection, openSession, placeOf, type Session, wordsOf } from "./connection.ts";
 import { beginSnapshot, readFacts, type SnapshotOptions } from "./facts.ts";
+import { formatOf, packingArguments, packingBy, packingWords } from "./packing.ts";
 import { readRoles, readSnapshotFacts } from "./snapshot-facts.ts";
 import { outputOf } from "./tool-output.ts";
 import { toolsFor } from "./tools.ts";
 
-export const dumpFormat = "pg_dump -Fc";
-
 export interface DumpOptions extends SnapshotOptions {
   readonly binFolder: string | undefined;
 }
-
-/**
- * Compression happens inside pg_dump at level 1: half the time of level 6 for 7 % more bytes, and unlike an uncompressed
- * archive it notices flipped bits when it is read back (data-safety.md, 1).
- */
-const archiveArguments = ["--format=custom", "--compress=1", "--no-password"] as const;
 
 /** Errors: DATABASE_UNREACHABLE, BACKUP_FAILED, the signal's reason. */
 export async function dumpDatabase(connection: Connection, options: DumpOptions, signal: AbortSignal): Promise<Dump> {
   const session = await openSession(connection, connection.database, signal);
   try {
     const tools = await toolsFor(await serverMajor(session), options.binFolder, signal);
+    const packing = await packingBy(tools, signal);
     await beginSnapshot(session, options);
     const [snapshot] = await session.query<{ id: string }>("SELECT pg_export_snapshot() AS id");
     const known = await readSnapshotFacts(session);
@@ -35,7 +29,8 @@ export async function dumpDatabase(connection: Connection, options: DumpOptions,
     const roles = await readRoles(connection, tools, signal);
     const argv = [
       tools.pgDump,
-      ...archiveArguments,
+      ...packingArguments(packing),
+      "--no-password",
       `--lock-wait-timeout=${options.lockWaitMs}`,
       `--snapshot=${snapshot?.id ?? ""}`,
     ];
@@ -47,7 +42,7 @@ export async function dumpDatabase(connection: Connection, options: DumpOptions,
         roles: roles.statements,
         missing: [...known.missing, ...roles.missing],
       },
-      format: dumpFormat,
+      format: formatOf(packing),
       extension: ".dump",
       bytes: readDump(connection, argv, session, signal),
     };
@@ -72,7 +67,7 @@ export async function toolWords(connection: Connection, options: DumpOptions, si
   try {
     const major = await serverMajor(session);
     const tools = await toolsFor(major, options.binFolder, signal);
-    return `pg_dump ${tools.major} for PostgreSQL ${major}`;
+    return `pg_dump ${tools.major} for PostgreSQL ${major}, ${packingWords(await packingBy(tools, signal))}`;
   } finally {
     await session.end();
   }

@@ -9,8 +9,9 @@ import type { DatabaseFacts, Reading } from "../../ports/database.ts";
 import { printsDump, shellQuoted } from "../restore-command.ts";
 import { type CommandResult, runCommand } from "../run-command.ts";
 import { type Connection, openSession, placeOf, wordsOf } from "./connection.ts";
-import { type DumpOptions, dumpFormat, serverMajor } from "./dump.ts";
+import { type DumpOptions, serverMajor } from "./dump.ts";
 import { factsOf } from "./facts.ts";
+import { formatOf, type Packing, packingOf, requireReads } from "./packing.ts";
 import { readingOf } from "./rendering.ts";
 import { outputOf, watched } from "./tool-output.ts";
 import { newestTools, type Tools, toolsFor } from "./tools.ts";
@@ -26,8 +27,9 @@ export async function readBackDump(
   bytes: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<Reading> {
-  requireFormat(connection, format);
+  const packing = requireFormat(connection, format);
   const tools = await toolsToRead(connection, binFolder, signal);
+  await requireReads(tools, packing, signal);
   const fault = (how: string, evidence: string) =>
     new SluiceError({
       code: "BACKUP_UNVERIFIED",
@@ -65,13 +67,14 @@ export async function restoreDump(
   into: string,
   signal: AbortSignal,
 ): Promise<DatabaseFacts> {
-  requireFormat(connection, format);
+  const packing = requireFormat(connection, format);
   if (!plainName.test(into))
     throw restoreFailed(connection, into, "the name has other characters than A-Z a-z 0-9 _ -, or more than 63");
   signal.throwIfAborted();
   const major = await createEmpty(connection, into);
   try {
     const tools = await toolsFor(major, options.binFolder, signal);
+    await requireReads(tools, packing, signal);
     const argv = [tools.pgRestore, ...restoreArguments, `--dbname=${into}`];
     const result = await feed(connection, argv, bytes, signal);
     if (result.exitCode !== 0) {
@@ -196,13 +199,14 @@ export async function withoutHalfMade(connection: Connection, into: string, erro
   }
 }
 
-export function requireFormat(connection: Connection, format: string): void {
-  if (format === dumpFormat) return;
+export function requireFormat(connection: Connection, format: string): Packing {
+  const packing = packingOf(format);
+  if (packing) return packing;
   throw new SluiceError({
     code: "BACKUP_UNVERIFIED",
     remedy: "operator",
     at: `databases.${connection.name}`,
-    message: `A dump of format "${format}" is not one that the PostgreSQL adapter writes ("${dumpFormat}").`,
+    message: `A dump of format "${format}" is not one that the PostgreSQL adapter writes (such as "${formatOf({ compression: "zlib" })}").`,
     hint: "Look at where the backup comes from with: sluice backup list",
   });
 }
