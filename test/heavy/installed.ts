@@ -12,7 +12,7 @@ import { realClock } from "../../src/testing/real-clock.ts";
 const installsWithinMs = 180_000;
 
 /** The folder with `node_modules` in it; undefined where npm cannot install it, which is said on stderr. */
-export async function installed(name: "migration-tools" | "prisma"): Promise<string | undefined> {
+export async function installed(name: "github-openapi" | "migration-tools" | "prisma"): Promise<string | undefined> {
   const folder = join(import.meta.dirname, name);
   const cache = join(import.meta.dirname, "../../.cache", `heavy-${name}`);
   const stamp = join(folder, "node_modules", ".sluice-installed");
