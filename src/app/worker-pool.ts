@@ -170,7 +170,9 @@ const runElsewhere = ({ id, executor }: DeploymentRow): FlowLost =>
 
 async function flush(parts: Parts, deploymentId: string): Promise<void> {
   const until = machineClock.now() + flushForMs;
-  while ((await parts.ledger.undelivered(deploymentId)).length > 0 && machineClock.now() < until) {
+  const isWaited = async () =>
+    (await parts.ledger.undelivered(deploymentId)).some(({ gaveUpAtMs }) => gaveUpAtMs === null);
+  while ((await isWaited()) && machineClock.now() < until) {
     await deliverNotifications(parts, deploymentId, AbortSignal.timeout(flushForMs));
     await machineClock.sleep(100);
   }

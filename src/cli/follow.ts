@@ -190,7 +190,9 @@ async function undeliveredOf(ledger: Ledger, id: string): Promise<number> {
   const until = machineClock.now() + firstTryMs;
   for (;;) {
     const rows = await ledger.undelivered(id);
-    if (rows.every(({ attempts }) => attempts > 0) || machineClock.now() > until) return rows.length;
+    // Behind one that was tried the others of its channel wait for it.
+    const heads = new Map(rows.toReversed().map((row) => [row.channel, row]));
+    if ([...heads.values()].every(({ attempts }) => attempts > 0) || machineClock.now() > until) return rows.length;
     await machineClock.sleep(pollMs);
   }
 }

@@ -18,6 +18,8 @@ export interface Failure {
   readonly hint: string;
   /** Evidence: the last lines of a log, a response body. At most a few kilobytes. */
   readonly evidence?: string;
+  /** Not to be tried again before, as the other side said. */
+  readonly retryAfterMs?: number;
 }
 
 export class SluiceError extends Error {

@@ -2,12 +2,16 @@
  * N3: notifications leave from the outbox, at least once, with an idempotency key; a channel that is down delays nothing, but for
  * one try before a deployment ends (settle.ts).
  */
-import { failureOf } from "../domain/errors.ts";
+import { type Failure, failureOf } from "../domain/errors.ts";
 import type { OutboxRow } from "../ports/ledger.ts";
+import type { Earlier } from "../ports/notifier.ts";
 import type { Parts } from "./parts.ts";
 
 const firstRetryMs = 1_000;
 const longestRetryMs = 5 * 60_000;
+/** A channel that asks for more is asked again after this. */
+const longestWaitMs = 60 * 60_000;
+const giveUpAfterMs = 3 * 24 * 60 * 60_000;
 const atOnce = 20;
 
 export interface Outbox {
@@ -16,7 +20,7 @@ export interface Outbox {
 }
 
 /** One try at a time: two side by side would tell everything twice. */
-export function outboxOf(parts: Pick<Parts, "ledger" | "notifiers">, deploymentId: string): Outbox {
+export function outboxOf(parts: Sending, deploymentId: string): Outbox {
   let last: Promise<unknown> = Promise.resolve();
   return {
     deliver(signal) {
@@ -27,14 +31,14 @@ export function outboxOf(parts: Pick<Parts, "ledger" | "notifiers">, deploymentI
   };
 }
 
-type Sending = Pick<Parts, "ledger" | "notifiers">;
+type Sending = Pick<Parts, "ledger" | "notifiers" | "clock">;
 
 export async function deliverNotifications(
   parts: Sending,
   deploymentId: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  await deliverAll(parts, await parts.ledger.dueNotifications(atOnce, deploymentId), signal);
+  await deliverAll(parts, await parts.ledger.dueNotifications(atOnce, deploymentId), signal, nothingOver);
 }
 
 /** What deployments left behind that ended while a channel was down. */
@@ -43,25 +47,69 @@ export async function deliverLeft(parts: Sending & Pick<Parts, "settings">, sign
   while (!signal.aborted) {
     const left = await parts.ledger.claimLeftNotifications(environment, atOnce, longestRetryMs);
     if (left.length === 0) return;
-    await deliverAll(parts, left, signal);
+    const [latest] = await parts.ledger.deployments({ environment, limit: 1 });
+    const succeededAtMs = latest?.outcome === "succeeded" ? (latest.endedAtMs ?? 0) : 0;
+    const isOver = ({ deploymentId, notification }: OutboxRow) =>
+      deploymentId !== latest?.id && notification.atMs < succeededAtMs;
+    await deliverAll(parts, left, signal, isOver);
   }
 }
 
-const deliverAll = (parts: Sending, rows: readonly OutboxRow[], signal: AbortSignal) =>
-  Promise.all(rows.map((row) => deliverOne(parts, row, signal)));
+type IsOver = (row: OutboxRow) => boolean;
+const nothingOver: IsOver = () => false;
 
-async function deliverOne({ ledger, notifiers }: Sending, row: OutboxRow, signal: AbortSignal): Promise<void> {
+/** Channels and deployments side by side; what one channel hears of one deployment in order, up to what it does not take. */
+async function deliverAll(
+  parts: Sending,
+  rows: readonly OutboxRow[],
+  signal: AbortSignal,
+  isOver: IsOver,
+): Promise<void> {
+  const lines = Map.groupBy(rows, ({ deploymentId, channel }) => `${deploymentId}\n${channel}`);
+  await Promise.all([...lines.values()].map((line) => deliverLine(parts, line, signal, isOver)));
+}
+
+async function deliverLine(
+  parts: Sending,
+  line: readonly OutboxRow[],
+  signal: AbortSignal,
+  isOver: IsOver,
+): Promise<void> {
+  let thread = line[0]?.thread ?? null;
+  for (const row of line) {
+    const outcome = await deliverOne(parts, row, signal, { thread, isOver: isOver(row) });
+    if (outcome === "later") return;
+    if (outcome !== "given up") thread ??= outcome.thread;
+  }
+}
+
+async function deliverOne(
+  { ledger, notifiers, clock }: Sending,
+  row: OutboxRow,
+  signal: AbortSignal,
+  earlier: Earlier,
+): Promise<"later" | "given up" | Pick<Earlier, "thread">> {
   const notifier = notifiers.find(({ name }) => name === row.channel);
-  const retryAfterMs = Math.min(longestRetryMs, firstRetryMs * 2 ** row.attempts);
   if (notifier === undefined) {
-    await ledger.notificationFailed(row.key, "the channel is not configured any more", longestRetryMs);
-    return;
+    await ledger.notificationFailed(row.key, "the channel is not configured any more", null);
+    return "given up";
   }
+  let thread: Awaited<ReturnType<typeof notifier.tell>>;
   try {
-    await notifier.tell(row.notification, row.key, signal);
+    thread = await notifier.tell(row.notification, row.key, signal, earlier);
   } catch (thrown) {
-    await ledger.notificationFailed(row.key, failureOf(thrown, `notify.${row.channel}`).message, retryAfterMs);
-    return;
+    const failure = failureOf(thrown, `notify.${row.channel}`);
+    const retryAfterMs = signal.aborted ? firstRetryMs : nextTryMs(row, failure, clock.now());
+    await ledger.notificationFailed(row.key, failure.message, retryAfterMs);
+    return retryAfterMs === null ? "given up" : "later";
   }
-  await ledger.notificationDelivered(row.key);
+  await ledger.notificationDelivered(row.key, thread ?? undefined);
+  return { thread: thread ?? null };
+}
+
+/** Null: trying again is no use (a refused address, a wrong token), or it is so old that nobody waits for it. */
+function nextTryMs(row: OutboxRow, { remedy, retryAfterMs = 0 }: Failure, nowMs: number): number | null {
+  if (remedy === "operator" || nowMs - row.notification.atMs > giveUpAfterMs) return null;
+  const backOffMs = Math.min(longestRetryMs, firstRetryMs * 2 ** row.attempts);
+  return Math.max(backOffMs, Math.min(longestWaitMs, retryAfterMs));
 }

@@ -115,6 +115,10 @@ export interface OutboxRow {
   readonly attempts: number;
   readonly lastError: string | null;
   readonly deliveredAtMs: number | null;
+  /** Given up: kept and shown, and sent again only when a person says so. */
+  readonly gaveUpAtMs: number | null;
+  /** What the channel gave back for the first of this deployment's notifications that it took: where the others belong. */
+  readonly thread: Json | null;
 }
 
 /**
@@ -272,15 +276,24 @@ export interface Ledger extends BackupPins {
   enqueueNotifications(
     rows: readonly { readonly key: string; readonly channel: string; readonly notification: Notification }[],
   ): Promise<void>;
+  /**
+   * In the order in which they were written. Those of one deployment for one channel are a line: nobody passes one that waits for its
+   * next try, so that a channel never hears of an end before the beginning.
+   */
   dueNotifications(limit: number, deploymentId?: string): Promise<readonly OutboxRow[]>;
   /**
    * Due ones that nobody's deployment attends to any more: of an environment's ended deployments, or sent by hand. Whoever asks has them
    * to himself for so long.
    */
   claimLeftNotifications(environment: string, limit: number, forMs: number): Promise<readonly OutboxRow[]>;
-  notificationDelivered(key: string): Promise<void>;
-  notificationFailed(key: string, error: string, retryAfterMs: number): Promise<void>;
+  /** @param thread what the channel wants to see again with the next notification of the deployment. */
+  notificationDelivered(key: string, thread?: Json): Promise<void>;
+  /** @param retryAfterMs null: it is given up. */
+  notificationFailed(key: string, error: string, retryAfterMs: number | null): Promise<void>;
+  /** In order, with those that were given up. */
   undelivered(deploymentId: string): Promise<readonly OutboxRow[]>;
+  /** Makes what was given up for an environment due once more, for one channel or all; returns how many. */
+  reviveNotifications(environment: string, channel?: string): Promise<number>;
 
   /** The record of an ended deployment (D1): plain JSON, replaced as a whole while late lines (O5, notes) are added. */
   saveRecord(deploymentId: string, record: Json): Promise<void>;

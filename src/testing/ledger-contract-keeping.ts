@@ -63,6 +63,8 @@ export function outboxContract(atDesk: AtDesk): void {
         attempts: 1,
         lastError: "503",
         deliveredAtMs: null,
+        gaveUpAtMs: null,
+        thread: null,
       },
     ]);
     await pass(300);
@@ -85,6 +87,57 @@ export function outboxContract(atDesk: AtDesk): void {
     expect([...(await claimed()), ...(await claimed())]).toEqual([`${id}:slack`]);
     await pass(300);
     expect(await claimed()).toEqual([`${id}:slack`]);
+  });
+  outboxLinesContract(atDesk);
+}
+
+function outboxLinesContract(atDesk: AtDesk): void {
+  atDesk("N3 what a channel hears of one deployment stays in order, and others do not wait for it", async (desk) => {
+    const { ledger, pass, deployment } = desk;
+    const [one, two] = [await deployment(), await deployment()];
+    const row = (id: string, what: string) => ({
+      key: `${id}:${what}`,
+      channel: "slack",
+      notification: notification(id),
+    });
+    const due = async (id: string) => (await ledger.dueNotifications(10, id)).map(({ key, thread }) => [key, thread]);
+    await ledger.enqueueNotifications(["a", "b", "c"].map((what) => row(one.id, what)));
+    await ledger.enqueueNotifications([row(two.id, "a")]);
+
+    await ledger.notificationDelivered(`${one.id}:a`, { ts: "17.1" });
+    await ledger.notificationFailed(`${one.id}:b`, "503", 200);
+
+    expect(await due(one.id), "c does not pass b").toEqual([]);
+    expect(await due(two.id)).toEqual([[`${two.id}:a`, null]]);
+    await pass(300);
+    expect(await due(one.id)).toEqual([
+      [`${one.id}:b`, { ts: "17.1" }],
+      [`${one.id}:c`, { ts: "17.1" }],
+    ]);
+  });
+
+  atDesk("N3 what was given up holds nobody up, is kept, and is due again when a person says so", async (desk) => {
+    const { ledger, environment, begun } = desk;
+    const { id, attempt } = await begun();
+    const told = { ...notification(id), environment };
+    const row = (what: string) => ({ key: `${id}:${what}`, channel: "mail", notification: told });
+    await ledger.enqueueNotifications([row("a"), row("b")]);
+    const due = async () => (await ledger.dueNotifications(10, id)).map(({ key }) => key);
+
+    await ledger.notificationFailed(`${id}:a`, "550 no such mailbox", null);
+
+    expect(await due()).toEqual([`${id}:b`]);
+    const [kept] = await ledger.undelivered(id);
+    expect(kept).toMatchObject({ key: `${id}:a`, attempts: 1, lastError: "550 no such mailbox" });
+    expect(kept?.gaveUpAtMs).toBeGreaterThan(0);
+    expect(await ledger.reviveNotifications(environment, "slack")).toBe(0);
+    expect(await ledger.reviveNotifications(environment, "mail")).toBe(1);
+    expect(await due()).toEqual([`${id}:a`, `${id}:b`]);
+
+    await ledger.notificationFailed(`${id}:a`, "550 no such mailbox", null);
+    await ledger.notificationDelivered(`${id}:b`);
+    const beat = { id, attempt, leaseMs: 60_000 };
+    expect((await ledger.heartbeats([beat]))[0]?.hasNotifications, "what was given up is not waited for").toBe(false);
   });
 }
 

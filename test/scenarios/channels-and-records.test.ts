@@ -4,7 +4,7 @@ import { fail } from "../../src/domain/verdict.ts";
 import { deliverLeft } from "../../src/pipeline/outbox.ts";
 import { inServingWorld, inWorld } from "./in-world.ts";
 import type { World } from "./world.ts";
-import { minute, scenarioSettings, second, sentinel } from "./world-settings.ts";
+import { hour, minute, scenarioSettings, second, sentinel } from "./world-settings.ts";
 
 describe("N3 a channel that is down", () => {
   test("delays nothing, and is told everything once it is back", async () => {
@@ -40,11 +40,40 @@ describe("N3 a channel that is down", () => {
     const { id } = await world.deploy("v1.1.0");
     world.faults.channelDown = false;
     await world.clock.sleep(6 * minute);
-    const next = { ledger: world.ledger, notifiers: world.notifiers, settings: scenarioSettings("production") };
+    const next = { ...world, settings: scenarioSettings("production") };
 
     await deliverLeft(next, new AbortController().signal);
 
     expect(world.told().slice(before)).toContain("succeeded");
+    expect(await world.ledger.undelivered(id)).toEqual([]);
+  });
+
+  test("for an hour: nothing takes longer, all is told after, in order, none twice", async () => {
+    const world = await inServingWorld();
+    const before = world.channel.deliveries.length;
+    world.faults.channelDown = true;
+    const { id, record } = await world.deploy("v1.1.0");
+    const undisturbed = await inServingWorld();
+    const { record: usual } = await undisturbed.deploy("v1.1.0");
+    await world.clock.sleep(hour);
+    expect(world.channel.deliveries).toHaveLength(before);
+
+    world.faults.channelDown = false;
+    await deliverLeft({ ...world, settings: scenarioSettings("production") }, new AbortController().signal);
+
+    expect(record.durations_ms).toEqual(usual.durations_ms);
+    const after = world.channel.deliveries.slice(before);
+    expect(after.map(({ notification }) => notification.kind)).toEqual([
+      "started",
+      "stage-passed",
+      "stage-passed",
+      "stage-passed",
+      "component-updated",
+      "component-updated",
+      "component-updated",
+      "succeeded",
+    ]);
+    expect(new Set(after.map(({ key }) => key)).size).toBe(after.length);
     expect(await world.ledger.undelivered(id)).toEqual([]);
   });
 

@@ -252,10 +252,11 @@ async function deploymentStatus(ledger: Ledger, row: DeploymentRow, nowMs: numbe
     // What was not tried yet is no trouble yet.
     undelivered: undelivered
       .filter(({ attempts }) => attempts > 0 || state === "ended")
-      .map(({ channel, notification, lastError }) => ({
+      .map(({ channel, notification, lastError, gaveUpAtMs }) => ({
         channel,
         title: notification.title,
         error: lastError,
+        givenUp: gaveUpAtMs !== null,
       })),
     failure: record?.failure ?? null,
     servesNow: record?.serves_now ?? null,

@@ -69,7 +69,12 @@ export interface DeploymentStatus {
     readonly required: number;
     readonly votes: readonly { readonly by: string; readonly decision: string; readonly proof: string }[];
   };
-  readonly undelivered: readonly { readonly channel: string; readonly title: string; readonly error: string | null }[];
+  readonly undelivered: readonly {
+    readonly channel: string;
+    readonly title: string;
+    readonly error: string | null;
+    readonly givenUp: boolean;
+  }[];
   readonly failure: Failure | null;
   readonly servesNow: string | null;
   readonly folder: string | null;
@@ -166,9 +171,9 @@ function peopleLines({ approvals, undelivered, progress }: DeploymentStatus, col
     ...(approvals.required > 0 || votes.length > 0
       ? hanging(label("approvals"), `${approvals.required} needed: ${said}`, columns)
       : []),
-    ...undelivered.map(({ channel, title, error }) =>
+    ...undelivered.map(({ channel, title, error, givenUp }) =>
       clip(
-        `${label("undelivered")}${channel}: ${stripControl(title)}${error ? ` (${stripControl(error)})` : ""}`,
+        `${label(givenUp ? "given up" : "undelivered")}${channel}: ${stripControl(title)}${error ? ` (${stripControl(error)})` : ""}`,
         columns,
       ),
     ),

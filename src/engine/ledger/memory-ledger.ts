@@ -132,7 +132,7 @@ function memoryAttempts(
         Object.assign(row, { heartbeatAtMs: store.now(), leaseMs });
         const hasMessages = [...store.messages.values()].some((each) => each.deploymentId === id && !each.delivered);
         const hasNotifications = [...store.outbox.values()].some(
-          (each) => each.deploymentId === id && each.deliveredAtMs === null,
+          (each) => each.deploymentId === id && each.deliveredAtMs === null && each.gaveUpAtMs === null,
         );
         return { id, cancelRequested: row.cancelRequested, hasMessages, hasNotifications };
       });

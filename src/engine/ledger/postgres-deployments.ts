@@ -105,8 +105,8 @@ export function postgresDeployments(db: LedgerDatabase): DeploymentsPart {
          from beat where mine.id = beat.id
          returning mine.id, mine.cancel as "cancelRequested",
            exists (select from $schema.messages where deployment_id = mine.id and delivered_at_ms is null) as "hasMessages",
-           exists (select from $schema.outbox where deployment_id = mine.id and delivered_at_ms is null)
-             as "hasNotifications"`,
+           exists (select from $schema.outbox
+             where deployment_id = mine.id and delivered_at_ms is null and gave_up_at_ms is null) as "hasNotifications"`,
         [jsonText(beats.map(({ id, attempt, leaseMs }) => ({ id, n: attempt.n, lease: Math.round(leaseMs) })))],
       ),
 

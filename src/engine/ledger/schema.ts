@@ -6,7 +6,7 @@
  */
 
 /** The number of migrations; recorded in `meta`. */
-export const ledgerVersion = 6;
+export const ledgerVersion = 7;
 
 /** The lowest number that a Sluice must know to work on these tables; recorded in `meta` as well. */
 export const ledgerRequires = 3;
@@ -196,5 +196,10 @@ create table if not exists $schema.pins (
   at_ms bigint not null default $schema.now_ms(),
   primary key (environment, backup_id)
 );
+`,
+  // N3: what a channel gave back, and what was given up.
+  `
+alter table $schema.outbox add column if not exists thread jsonb, add column if not exists gave_up_at_ms bigint;
+create index if not exists outbox_lines on $schema.outbox (deployment_id, channel, ordinal);
 `,
 ];
