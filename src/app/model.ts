@@ -6,6 +6,7 @@ export type { BackupStore } from "../ports/backup-store.ts";
 export type { CheckResult } from "../ports/check.ts";
 export type { DatabaseFacts } from "../ports/database.ts";
 export { FlowLost } from "../ports/flow.ts";
-export type { DeploymentRow, Ledger, LockRow, OutboxRow, ServingRow } from "../ports/ledger.ts";
+export type { DeploymentRow, Ledger, LockRow, ServingRow } from "../ports/ledger.ts";
 export { peopleTopic } from "../ports/ledger.ts";
+export type { OutboxRow } from "../ports/outbox.ts";
 export type { Preflight, Reporter } from "./layers.ts";

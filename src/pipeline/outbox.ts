@@ -3,8 +3,8 @@
  * one try before a deployment ends (settle.ts).
  */
 import { type Failure, failureOf } from "../domain/errors.ts";
-import type { OutboxRow } from "../ports/ledger.ts";
 import type { Earlier } from "../ports/notifier.ts";
+import type { OutboxRow } from "../ports/outbox.ts";
 import type { Parts } from "./parts.ts";
 
 const firstRetryMs = 1_000;

@@ -12,12 +12,12 @@ import type { Chain, StoredChain } from "../domain/audit.ts";
 import type { MetricBucket } from "../domain/canary/bucket.ts";
 import type { DeploymentEvent, NewEvent } from "../domain/events.ts";
 import type { Json } from "../domain/json.ts";
-import type { Notification } from "../domain/notification.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { ScheduledDue, ScheduledEnd, ScheduledExecutor, ScheduledRun } from "../domain/schedule.ts";
 import type { Steering, SteeringOrder } from "../domain/steering.ts";
 import type { Superseded } from "../domain/supersede.ts";
 import type { BackupPins } from "./backup-pins.ts";
+import type { Outbox } from "./outbox.ts";
 
 export interface DeploymentRow {
   readonly id: string;
@@ -107,20 +107,6 @@ export interface ServingRow {
   readonly detail: Json;
 }
 
-export interface OutboxRow {
-  readonly key: string;
-  readonly deploymentId: string;
-  readonly channel: string;
-  readonly notification: Notification;
-  readonly attempts: number;
-  readonly lastError: string | null;
-  readonly deliveredAtMs: number | null;
-  /** Given up: kept and shown, and sent again only when a person says so. */
-  readonly gaveUpAtMs: number | null;
-  /** What the channel gave back for the first of this deployment's notifications that it took: where the others belong. */
-  readonly thread: Json | null;
-}
-
 /**
  * What the sequential test of one deployment knows: fixed at its start (`plan`), and after every applied bucket (`state`). One
  * test runs across all weights, so a deployment has one.
@@ -138,7 +124,7 @@ export interface EvidenceRow {
  */
 export const peopleTopic = "people";
 
-export interface Ledger extends BackupPins {
+export interface Ledger extends BackupPins, Outbox {
   /** UUID made with the ledger; part of every fencing token. */
   readonly id: string;
 
@@ -271,29 +257,6 @@ export interface Ledger extends BackupPins {
   ): Promise<EvidenceRow>;
   /** The whole series, by index and metric: what status, report and record draw. */
   evidenceBuckets(deploymentId: string, fromIndex?: number): Promise<readonly MetricBucket[]>;
-
-  /** One row per channel, keyed; a repeated key is dropped. */
-  enqueueNotifications(
-    rows: readonly { readonly key: string; readonly channel: string; readonly notification: Notification }[],
-  ): Promise<void>;
-  /**
-   * In the order in which they were written. Those of one deployment for one channel are a line: nobody passes one that waits for its
-   * next try, so that a channel never hears of an end before the beginning.
-   */
-  dueNotifications(limit: number, deploymentId?: string): Promise<readonly OutboxRow[]>;
-  /**
-   * Due ones that nobody's deployment attends to any more: of an environment's ended deployments, or sent by hand. Whoever asks has them
-   * to himself for so long.
-   */
-  claimLeftNotifications(environment: string, limit: number, forMs: number): Promise<readonly OutboxRow[]>;
-  /** @param thread what the channel wants to see again with the next notification of the deployment. */
-  notificationDelivered(key: string, thread?: Json): Promise<void>;
-  /** @param retryAfterMs null: it is given up. */
-  notificationFailed(key: string, error: string, retryAfterMs: number | null): Promise<void>;
-  /** In order, with those that were given up. */
-  undelivered(deploymentId: string): Promise<readonly OutboxRow[]>;
-  /** Makes what was given up for an environment due once more, for one channel or all; returns how many. */
-  reviveNotifications(environment: string, channel?: string): Promise<number>;
 
   /** The record of an ended deployment (D1): plain JSON, replaced as a whole while late lines (O5, notes) are added. */
   saveRecord(deploymentId: string, record: Json): Promise<void>;

@@ -1,19 +1,8 @@
 /** The outbox in memory. */
-import type { Ledger, OutboxRow } from "../../ports/ledger.ts";
+import type { Outbox, OutboxRow } from "../../ports/outbox.ts";
 import { kept, type MemoryStore } from "./memory-store.ts";
 
-export function memoryOutbox(
-  store: MemoryStore,
-): Pick<
-  Ledger,
-  | "enqueueNotifications"
-  | "dueNotifications"
-  | "claimLeftNotifications"
-  | "notificationDelivered"
-  | "notificationFailed"
-  | "undelivered"
-  | "reviveNotifications"
-> {
+export function memoryOutbox(store: MemoryStore): Outbox {
   const all = () => [...store.outbox.values()];
   const undelivered = () => all().filter((row) => row.deliveredAtMs === null);
   const waiting = () => undelivered().filter((row) => row.gaveUpAtMs === null);

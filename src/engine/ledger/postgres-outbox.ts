@@ -1,18 +1,7 @@
 /** The outbox in SQL: one line for each deployment and channel, in which nobody passes one that waits for its next try. */
-import type { Ledger, OutboxRow } from "../../ports/ledger.ts";
+import type { Outbox, OutboxRow } from "../../ports/outbox.ts";
 import type { LedgerDatabase } from "./database.ts";
 import { jsonText } from "./storable.ts";
-
-type OutboxPart = Pick<
-  Ledger,
-  | "enqueueNotifications"
-  | "dueNotifications"
-  | "claimLeftNotifications"
-  | "notificationDelivered"
-  | "notificationFailed"
-  | "undelivered"
-  | "reviveNotifications"
->;
 
 /** Of the table under the name `mine`. */
 const columns = `mine.key, mine.deployment_id as "deploymentId", mine.channel, mine.notification, mine.attempts,
@@ -25,7 +14,7 @@ const due = `mine.delivered_at_ms is null and mine.gave_up_at_ms is null and not
     and other.deployment_id = mine.deployment_id and other.channel = mine.channel
     and other.ordinal <= mine.ordinal and other.next_attempt_at_ms > $schema.now_ms())`;
 
-export function postgresOutbox(db: LedgerDatabase): OutboxPart {
+export function postgresOutbox(db: LedgerDatabase): Outbox {
   return {
     async enqueueNotifications(rows) {
       await db.rows(
