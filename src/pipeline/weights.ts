@@ -2,14 +2,16 @@
  * R1: weight after weight, as written or as the evidence allows, under one test that is fixed before the first request. A person
  * may end the walk, and what a failed weight leads to is a setting (on-failure.ts).
  */
+import { wellBegunInMs } from "../domain/canary/plan.ts";
 import { firstShare, rampDefaults } from "../domain/canary/ramp.ts";
-import { type StepEnd, stepAfter, stepsFor } from "../domain/rollout.ts";
-import type { RolloutStep } from "../domain/settings.ts";
+import { holdsNothing, type StepEnd, stepAfter, stepsFor } from "../domain/rollout.ts";
+import type { RolloutSettings, RolloutStep } from "../domain/settings.ts";
 import { peopleTopic } from "../ports/ledger.ts";
 import { beginEvidence } from "./evidence.ts";
 import { withFailureAction } from "./on-failure.ts";
 import { readCountersBefore } from "./reading.ts";
 import type { Run } from "./run.ts";
+import type { StageContext } from "./stage.ts";
 import type { RolloutIntent } from "./stages/rollout-intent.ts";
 import { bakedAt, rolloutStep, routesAt, type StepPassed } from "./stages/rollout-step.ts";
 import { type PlannedVerdict, planVerdict } from "./verdict-plan.ts";
@@ -53,6 +55,7 @@ async function fixVerdict(
   compares: boolean,
 ): Promise<{ readonly verdict: PlannedVerdict; readonly firstPercent: number }> {
   const verdict = await run.record("verdict", async (ctx) => {
+    await beginBucketWell(compares, rollout, ctx);
     const settings = { ...run.parts.settings, rollout };
     const planned = await planVerdict(
       { ...run.parts, settings },
@@ -69,6 +72,16 @@ async function fixVerdict(
   const { budget, reactionMs } = rollout.adaptive;
   const share = firstShare(requestsPerSecond, { ...rampDefaults, budgetRequests: budget, reactionMs });
   return { verdict, firstPercent: Math.max(1, Math.floor(100 * share)) };
+}
+
+async function beginBucketWell(
+  compares: boolean,
+  rollout: RolloutSettings,
+  { parts: { clock }, signal }: StageContext,
+): Promise<void> {
+  if (!compares || rollout.verdict.mode === "off" || holdsNothing(rollout)) return;
+  const waitMs = wellBegunInMs(clock.now(), rollout.verdict.bucketMs);
+  if (waitMs > 0) await clock.sleep(waitMs, signal);
 }
 
 async function shiftTo(

@@ -262,7 +262,7 @@ async function supersededWithDeath(atCall: number, how: "die-before" | "die-afte
 }
 
 test("Z1 L1 killed at any instant, the older one ends as superseded and the newer one is deployed", {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const { calls: all, ...undisturbed } = await supersededWithDeath(0, "die-before");
   expect(undisturbed).toEqual({

@@ -109,6 +109,15 @@ export const metricDefaults = {
 /** The grid index of the bucket in which `atMs` (since the epoch) lies. */
 export const bucketIndexAt = (atMs: number, bucketMs: number): number => Math.floor(atMs / bucketMs);
 
+/**
+ * How long to wait, in milliseconds, until the first weight is best begun: a bucket's beginning. One of which only the end is left holds
+ * too little to tell that a release is dead, which then costs another whole bucket of failures; so the first one is to be nearly whole.
+ */
+export function wellBegunInMs(nowMs: number, bucketMs: number): number {
+  const goneMs = nowMs % bucketMs;
+  return goneMs <= bucketMs / 5 ? 0 : bucketMs - goneMs + bucketMs / 10;
+}
+
 /** Only the hard half is fed in these buckets. */
 export const isWarmingUp = (plan: CanaryPlan, index: number): boolean =>
   (index - plan.firstIndex) * plan.bucketMs < plan.warmupMs;
