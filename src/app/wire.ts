@@ -13,6 +13,7 @@ import { processTarget } from "../adapters/process/process-target.ts";
 import { runFolder } from "../adapters/run-folder/run-folder.ts";
 import { sqliteDatabase } from "../adapters/sqlite/database.ts";
 import { resolveSecrets } from "../config/secrets.ts";
+import type { BackupSettings } from "../domain/backup-settings.ts";
 import { redactor } from "../domain/redactor.ts";
 import type { TesterSettings } from "../domain/routing.ts";
 import { Secret } from "../domain/secret.ts";
@@ -51,7 +52,7 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
   const source = gitSource({ repository: projectFolder });
   const artifactsFolder = join(stateFolder, "artifacts");
   const seal = sealFor(settings, resolve);
-  const databases = settings.databases.map((database) => databaseFor(database, resolve));
+  const databases = settings.databases.map((database) => databaseFor(database, settings.backup, resolve));
   return {
     settings,
     clock,
@@ -89,10 +90,14 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
 const secretOf = (name: string, value: string | Secret): Secret =>
   value instanceof Secret ? value : new Secret(name, value);
 
-function databaseFor(settings: DatabaseSettings, resolve: Resolve): Database {
+function databaseFor(settings: DatabaseSettings, { parallel }: BackupSettings, resolve: Resolve): Database {
   if (settings.kind === "sqlite") return sqliteDatabase({ name: settings.name, file: settings.file });
   return lazily(settings.name, () =>
-    postgresDatabase({ name: settings.name, url: secretOf("DATABASE_URL", resolve(settings.url)) }),
+    postgresDatabase({
+      name: settings.name,
+      url: secretOf("DATABASE_URL", resolve(settings.url)),
+      ...(parallel ? { parallel } : {}),
+    }),
   );
 }
 

@@ -51,6 +51,7 @@ const backup = {
   folder: ".sluice/backups",
   name: "{environment}-{database}-{time}-{deployment}",
   proof: { budget: "10m", equalWithin: "24h" },
+  parallel: { from: "20GB", jobs: 2, folder: ".sluice/scratch" },
   keepNewest: 10,
   keepRecordedDays: 365,
 };

@@ -1,8 +1,34 @@
-/** Where backups lie, as settings. */
+/** How backups are taken and where they lie, as settings. */
 import type { BackupPlace } from "../domain/backup-place.ts";
+import type { BackupSettings } from "../domain/backup-settings.ts";
 import type { CompleteEnvironment } from "./schema.ts";
 
-export function backupPlace(
+export function backupSettings(
+  backup: CompleteEnvironment["backup"],
+  absolute: (path: string) => string,
+): BackupSettings {
+  const { encryption, parallel, policy, proof } = backup;
+  return {
+    policy,
+    ...backupPlace(backup, absolute),
+    nameTemplate: backup.name,
+    proof: {
+      level: proof.level ?? (policy === "verified" ? "equal" : "readable"),
+      budgetMs: proof.budget,
+      equalWithinMs: proof.equalWithin,
+    },
+    parallel: {
+      fromBytes: parallel.from === 0 ? null : parallel.from,
+      jobs: parallel.jobs,
+      folder: absolute(parallel.folder),
+    },
+    encryption: encryption ? { recipients: encryption.recipients, identity: encryption.identity ?? null } : null,
+    keepNewest: backup.keepNewest,
+    keepRecordedDays: backup.keepRecordedDays,
+  };
+}
+
+function backupPlace(
   { folder, store }: CompleteEnvironment["backup"],
   absolute: (path: string) => string,
 ): BackupPlace {

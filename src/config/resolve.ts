@@ -18,7 +18,7 @@ import type {
 } from "../domain/settings.ts";
 import { completeEnvironment } from "./merge.ts";
 import type { ReadFile } from "./read-file.ts";
-import { backupPlace } from "./resolve-backup.ts";
+import { backupSettings } from "./resolve-backup.ts";
 import { metricSourceSettings } from "./resolve-metrics.ts";
 import { scheduledSettings } from "./resolve-schedules.ts";
 import { healthSettings, observationSettings, rolloutSettings, smokeSettings } from "./resolve-watch.ts";
@@ -65,21 +65,7 @@ export function resolveEnvironment(
     load: { maxPerCpu: complete.load.maxPerCpu },
     approvals: approvalsOf(complete, options.readFile, absolute),
     lock: { onBusy: lock.onBusy, queueTimeoutMs: lock.queueTimeout, leaseMs: lock.lease, heartbeatMs: lock.heartbeat },
-    backup: {
-      policy: backup.policy,
-      ...backupPlace(backup, absolute),
-      nameTemplate: backup.name,
-      proof: {
-        level: backup.proof.level ?? (backup.policy === "verified" ? "equal" : "readable"),
-        budgetMs: backup.proof.budget,
-        equalWithinMs: backup.proof.equalWithin,
-      },
-      encryption: backup.encryption
-        ? { recipients: backup.encryption.recipients, identity: backup.encryption.identity ?? null }
-        : null,
-      keepNewest: backup.keepNewest,
-      keepRecordedDays: backup.keepRecordedDays,
-    },
+    backup: backupSettings(backup, absolute),
     ...scheduledSettings(complete),
     rollout: rolloutSettings(complete.rollout),
     health: complete.health.map((check) => healthSettings(check, complete.url)),

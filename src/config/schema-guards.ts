@@ -1,8 +1,8 @@
 /** What stands before a deployment: CI, room on the hosts, approvals, the lock, backups; and where it runs. */
 import { z } from "zod";
-import { backupPolicies } from "../domain/settings.ts";
+import { backupPolicies } from "../domain/backup-settings.ts";
 import { BackupStoreSchema } from "./schema-backup-store.ts";
-import { argv, count, duration, file, key, line, period, say, secretName, size } from "./schema-values.ts";
+import { argv, count, duration, file, key, line, period, say, secretName, size, sizeOrZero } from "./schema-values.ts";
 
 export const Ci = z
   .strictObject({
@@ -135,6 +135,22 @@ const Encryption = z
   })
   .meta({ description: "Encryption of what is stored, in the age format (B13)." });
 
+const Parallel = z
+  .strictObject({
+    from: key(
+      sizeOrZero(),
+      "A PostgreSQL database of this size or more is dumped and restored by several processes at once, through files of this machine; 0: never.",
+      "20GB",
+    ),
+    jobs: key(count(1, 64), "That many processes; each has its own connection.", 2),
+    folder: key(
+      file(),
+      "Where the files lie in between, relative to the project; it needs room for a whole compressed dump.",
+      ".sluice/scratch",
+    ),
+  })
+  .meta({ description: "Large databases: many files instead of one stream (B1)." });
+
 export const Backup = z
   .strictObject({
     policy: key(
@@ -157,6 +173,7 @@ export const Backup = z
       "{environment}-{database}-{time}-{deployment}",
     ),
     proof: Proof,
+    parallel: Parallel,
     encryption: key(Encryption.optional(), "Who can decrypt stored backups; without it they lie there as dumped."),
     keepNewest: key(count(1, 10_000), "The newest this many are kept (B5).", 10),
     keepRecordedDays: key(count(0, 36_500), "Backups that a record names are kept for this many days (B5).", 365),

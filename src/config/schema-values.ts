@@ -48,6 +48,8 @@ const sizeFault = ({ input }: Issue): string | undefined => {
   if (typeof input === "number") return say(`${input} has no unit`, `write for example ${input}MB or ${input}GiB`);
   return typeof input === "string" ? say(`${shown(input)} is not a size`, "write for example 64MB or 1GiB") : undefined;
 };
+/** 0: "never", or "nothing". */
+export const sizeOrZero = () => z.union([z.literal(0), size()], { error: sizeFault });
 export const size = () => z.string({ error: sizeFault }).regex(sizePattern, { error: sizeFault }).transform(sizeBytes);
 
 const namePattern = /^[a-z][a-z0-9-]{0,62}$/;

@@ -3,8 +3,7 @@
  * name. `config/resolve.ts` makes it from sluice.yaml; plain JSON, so that a deployment journals the settings it began with.
  */
 
-import type { EncryptionSettings, ProofSettings } from "./backup.ts";
-import type { BackupPlace } from "./backup-place.ts";
+import type { BackupSettings } from "./backup-settings.ts";
 import type { CheckAction, CheckName, Strictness } from "./checks.ts";
 import type { MetricSourceSettings } from "./metric-settings.ts";
 import type { MigrationSettings } from "./migration-settings.ts";
@@ -170,21 +169,6 @@ export interface ApprovalSettings {
   readonly waitMs: number;
   readonly timeoutMs: number;
   readonly remindEveryMs: number;
-}
-
-export const backupPolicies = ["none", "optional", "always", "verified"] as const;
-export type BackupPolicy = (typeof backupPolicies)[number];
-
-export interface BackupSettings extends BackupPlace {
-  readonly policy: BackupPolicy;
-  /** `{environment}`, `{database}`, `{time}` and `{deployment}` are replaced. */
-  readonly nameTemplate: string;
-  /** How far a backup is proven, and what that may cost. Absent in settings journalled before there was a choice. */
-  readonly proof?: ProofSettings;
-  /** Null or absent: stored as it was dumped. */
-  readonly encryption?: EncryptionSettings | null;
-  readonly keepNewest: number;
-  readonly keepRecordedDays: number;
 }
 
 export type NotifierSettings =

@@ -30,6 +30,8 @@ export interface WorldOptions {
   /** The server's name for it. */
   readonly database: string;
   readonly binFolder?: string;
+  /** Dumped and restored by that many processes, whatever its size. */
+  readonly jobs?: number;
   readonly proof?: Partial<ProofSettings>;
   /** Parts that a test has of its own. */
   readonly parts?: Partial<Parts>;
@@ -52,6 +54,7 @@ export async function backupWorld(options: WorldOptions): Promise<HarmfulWorld> 
     name: "shop",
     url: options.server.urlOf(options.database),
     ...(options.binFolder === undefined ? {} : { binFolder: options.binFolder }),
+    ...(options.jobs && { parallel: { fromBytes: 1, jobs: options.jobs, folder: join(folder, "scratch") } }),
   });
   const parts = { ...partsOf(folder, options), backups: store, databases: [database], ...options.parts };
   const take = async (deploymentId?: string) => {

@@ -1,6 +1,6 @@
 /** Z3 B1–B4 B13: a backup is called what was proven of it, and every kind of harm is caught with its own words. */
 import { execFileSync } from "node:child_process";
-import { access, chmod, mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { access, chmod, mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
@@ -49,6 +49,13 @@ const schema = `
   INSERT INTO items SELECT n, CASE WHEN n % 2 = 0 THEN 'new' ELSE 'it''s old' END, now() FROM generate_series(1, 50) n;
   INSERT INTO orders (item, total, doc) SELECT 1 + n % 50, n, jsonb_build_object('n', n, 'text', E'tab\\tline\\n--\\\\.') FROM generate_series(1, 2000) n;
   SELECT lo_from_bytea(0, decode(repeat('00ff', 40000), 'hex'));`;
+
+/** Refreshed at the end of a restore, and only there does it do harm. */
+const meddling = `
+  CREATE FUNCTION public.meddle() RETURNS int LANGUAGE sql AS $$
+    UPDATE public.orders SET total = total + 1 WHERE id = 7 AND current_database() LIKE 'sluice_rehearsal_%';
+    SELECT 1 $$;
+  CREATE MATERIALIZED VIEW public.meddled AS SELECT public.meddle()`;
 
 async function newShop(): Promise<string> {
   const name = `proof_${++databases}`;
@@ -129,14 +136,7 @@ describe.skipIf(binFolder === undefined)("proven backups of a real PostgreSQL", 
 
   test("Z3 one changed row in the scratch database is not equal, although every count fits", async () => {
     const world = await inWorld();
-    // Refreshed at the end of a restore, and only there does it do harm.
-    await server.run(
-      world.name,
-      `CREATE FUNCTION public.meddle() RETURNS int LANGUAGE sql AS $$
-         UPDATE public.orders SET total = total + 1 WHERE id = 7 AND current_database() LIKE 'sluice_rehearsal_%';
-         SELECT 1 $$;
-       CREATE MATERIALIZED VIEW public.meddled AS SELECT public.meddle()`,
-    );
+    await server.run(world.name, meddling);
 
     const { code, message } = await refused(world);
 
@@ -260,27 +260,53 @@ describe.skipIf(binFolder === undefined)("proven backups of a real PostgreSQL", 
     expect(await scratchLeft()).toEqual([]);
   });
 
-  test.skipIf(!ageInstalled)(
-    "B13 the printed commands restore an encrypted backup with age and pg_restore alone",
-    async () => {
+  test.skipIf(!ageInstalled).each([
+    ["pg_restore", {}, "-Fc", ".dump.age"],
+    ["tar and pg_restore", { jobs: 2 }, "-Fd", ".dump.tar.age"],
+  ])(
+    "B13 the printed commands restore an encrypted backup with age, %s alone",
+    async (_what, how, layout, extension) => {
       const key = await generateX25519Identity();
       const seal = ageSeal({ recipients: [await identityToRecipient(key)], identity: () => null });
-      const world = await inWorld({ parts: { seal } });
+      const world = await inWorld({ ...how, parts: { seal } });
 
       const manifest = await world.take();
 
       expect(manifest).toMatchObject({ level: "equal", encryption: { format: "age" } });
+      expect(manifest.format).toContain(layout);
+      expect(manifest.location.endsWith(extension)).toBe(true);
       expect((await readFile(manifest.location)).subarray(0, 21).toString()).toBe("age-encryption.org/v1");
       const identity = join(world.folder, "identity");
       await writeFile(identity, `${key}\n`, { mode: 0o600 });
+      const env = { PGPASSWORD: server.password, AGE_IDENTITY_FILE: identity };
+      const cwd = await mkdtemp(join(world.folder, "elsewhere-"));
       for (const command of manifest.restoreCommands) {
         // As a person's shell runs it: exactly as printed.
-        await execa("sh", ["-ec", command], { env: { PGPASSWORD: server.password, AGE_IDENTITY_FILE: identity } });
+        await execa("sh", ["-ec", command], { cwd, env });
       }
       expect(await contentOf("shop_restored")).toEqual(manifest.tables);
+      expect(await readdir(cwd)).toEqual([]);
       await server.run("postgres", "DROP DATABASE shop_restored");
     },
   );
+
+  test("Z3 by several processes: equal as well, and one flipped bit, half a file or a changed row is not", async () => {
+    const name = await newShop();
+    const sound = await inWorld({ database: name, jobs: 2 });
+    const half = async (file: string) => truncate(file, Math.floor((await stat(file)).size / 2));
+
+    const manifest = await sound.take();
+    const flipped = await refused(await inWorld({ database: name, jobs: 2, afterPut: flip }));
+    const cut = await refused(await inWorld({ database: name, jobs: 2, afterPut: half }));
+    await server.run(name, meddling);
+    const meddled = await refused(await inWorld({ database: name, jobs: 2 }));
+
+    expect(manifest.level).toBe("equal");
+    expect(manifest.proof?.checks.map(({ check }) => check)).toContain("dumped again and compared");
+    expect([flipped, cut, meddled].map(({ code }) => code)).toEqual(Array(3).fill("BACKUP_UNVERIFIED"));
+    expect(meddled.message).toMatch(/rows of public\.orders differ/);
+    expect(await readdir(join(sound.folder, "scratch"))).toEqual([]);
+  });
 
   test("B13 an encrypted backup is restored by whoever has the key, and refused with a wrong one", async () => {
     const [key, other] = [await generateX25519Identity(), await generateX25519Identity()];

@@ -1,10 +1,12 @@
 /** PostgreSQL as the deployment sees it, through `pg` for facts and through its own tools for dumps and restores. */
+import { tmpdir } from "node:os";
 import type { Secret } from "../../domain/secret.ts";
 import type { Database } from "../../ports/database.ts";
 import { readConnection } from "./connection.ts";
 import { holdDataLock } from "./data-lock.ts";
 import { dumpDatabase, toolWords } from "./dump.ts";
 import { factsOf } from "./facts.ts";
+import { type ParallelOptions, packingOf } from "./packing.ts";
 import { readBackDump, restoreCommandsOf, restoreDump } from "./restore.ts";
 import { rehearseRestore } from "./scratch.ts";
 import { besideName, swapDatabases, walSince } from "./swap.ts";
@@ -17,12 +19,20 @@ export interface PostgresDatabaseOptions {
   readonly binFolder?: string;
   /** How long a dump may wait for a lock before it gives up, in milliseconds; 30,000 by default. */
   readonly lockWaitMs?: number;
+  /** Without it every dump is one stream. */
+  readonly parallel?: ParallelOptions;
 }
+
+const oneStream: ParallelOptions = { fromBytes: null, jobs: 2, folder: tmpdir() };
 
 /** Throws CONFIG_INVALID for something that is no PostgreSQL URL. */
 export function postgresDatabase(options: PostgresDatabaseOptions): Database {
   const connection = readConnection(options.name, options.url);
-  const dumping = { binFolder: options.binFolder, lockWaitMs: options.lockWaitMs ?? 30_000 };
+  const dumping = {
+    binFolder: options.binFolder,
+    lockWaitMs: options.lockWaitMs ?? 30_000,
+    parallel: options.parallel ?? oneStream,
+  };
   return {
     kind: "postgres",
     name: options.name,
@@ -33,9 +43,12 @@ export function postgresDatabase(options: PostgresDatabaseOptions): Database {
     facts: (signal) => factsOf(connection, connection.database, dumping, signal),
     tools: (signal) => toolWords(connection, dumping, signal),
     dump: (signal) => dumpDatabase(connection, dumping, signal),
-    readBack: (format, bytes, signal) => readBackDump(connection, options.binFolder, format, bytes, signal),
+    readBack: (format, bytes, signal) => readBackDump(connection, dumping, format, bytes, signal),
     restore: (format, bytes, into, signal) => restoreDump(connection, dumping, format, bytes, into, signal),
     rehearse: (request, signal) => rehearseRestore(connection, dumping, request, signal),
-    restoreCommands: (_format, storedAt, into, endpoint) => restoreCommandsOf(connection, storedAt, into, endpoint),
+    restoreCommands: (format, storedAt, into, endpoint) => {
+      const how = { layout: packingOf(format)?.layout ?? "custom", jobs: dumping.parallel.jobs };
+      return restoreCommandsOf(connection, how, storedAt, into, endpoint);
+    },
   };
 }

@@ -3,17 +3,29 @@
  * one. The bytes end only after pg_dump exited 0. The recipe everybody copies (`pg_dump | gzip > file`) reports success for
  * a killed pg_dump, and its half file restores without an error (data-safety.md, 1).
  */
+import { join } from "node:path";
 import { SluiceError } from "../../domain/errors.ts";
 import type { Dump } from "../../ports/database.ts";
 import { type Connection, openSession, placeOf, type Session, wordsOf } from "./connection.ts";
 import { beginSnapshot, readFacts, type SnapshotOptions } from "./facts.ts";
-import { formatOf, packingArguments, packingBy, packingWords } from "./packing.ts";
+import {
+  compressionOf,
+  formatOf,
+  layoutFor,
+  type Packing,
+  type ParallelOptions,
+  packingArguments,
+  packingWords,
+} from "./packing.ts";
+import { newScratchFolder, removeScratchFolder, requireFree } from "./scratch-folder.ts";
 import { readRoles, readSnapshotFacts } from "./snapshot-facts.ts";
-import { outputOf } from "./tool-output.ts";
-import { toolsFor } from "./tools.ts";
+import { tarOf } from "./tar.ts";
+import { outputOf, type ToolRequest } from "./tool-output.ts";
+import { type Tools, toolsFor } from "./tools.ts";
 
 export interface DumpOptions extends SnapshotOptions {
   readonly binFolder: string | undefined;
+  readonly parallel: ParallelOptions;
 }
 
 /** Errors: DATABASE_UNREACHABLE, BACKUP_FAILED, the signal's reason. */
@@ -21,7 +33,7 @@ export async function dumpDatabase(connection: Connection, options: DumpOptions,
   const session = await openSession(connection, connection.database, signal);
   try {
     const tools = await toolsFor(await serverMajor(session), options.binFolder, signal);
-    const packing = await packingBy(tools, signal);
+    const packing = await packingOf(connection, session, tools, options, signal);
     await beginSnapshot(session, options);
     const [snapshot] = await session.query<{ id: string }>("SELECT pg_export_snapshot() AS id");
     const known = await readSnapshotFacts(session);
@@ -43,8 +55,11 @@ export async function dumpDatabase(connection: Connection, options: DumpOptions,
         missing: [...known.missing, ...roles.missing],
       },
       format: formatOf(packing),
-      extension: ".dump",
-      bytes: readDump(connection, argv, session, signal),
+      extension: packing.layout === "custom" ? ".dump" : ".dump.tar",
+      bytes:
+        packing.layout === "custom"
+          ? readDump(connection, argv, session, signal)
+          : readParallelDump(connection, argv, options.parallel, session, signal),
     };
   } catch (error) {
     await session.end();
@@ -53,6 +68,27 @@ export async function dumpDatabase(connection: Connection, options: DumpOptions,
     throw dumpFailed(connection, wordsOf(error), "");
   }
 }
+
+/** By the size of the database and what the tool can do. Errors: DISK_FULL where its files would not fit in between. */
+async function packingOf(
+  connection: Connection,
+  session: Session,
+  tools: Tools,
+  { parallel }: DumpOptions,
+  signal: AbortSignal,
+): Promise<Packing> {
+  const [size] = await session.query<{ all: number; rows: number }>(sizes);
+  const layout = layoutFor(size?.all ?? 0, parallel);
+  if (layout === "directory") {
+    await requireFree(connection, parallel.folder, size?.rows ?? 0, "a dump by several processes");
+  }
+  return { layout, compression: await compressionOf(tools, signal) };
+}
+
+/** Of everything, and of what a dump holds of it: no indexes. Compressed it is seldom more. */
+const sizes = `
+  SELECT pg_database_size(current_database())::float8 AS all,
+         (SELECT sum(pg_table_size(oid)) FROM pg_class WHERE relkind IN ('r', 'm'))::float8 AS rows`;
 
 export async function serverMajor(session: Session): Promise<number> {
   const [version] = await session.query<{ number: number }>(
@@ -67,7 +103,8 @@ export async function toolWords(connection: Connection, options: DumpOptions, si
   try {
     const major = await serverMajor(session);
     const tools = await toolsFor(major, options.binFolder, signal);
-    return `pg_dump ${tools.major} for PostgreSQL ${major}, ${packingWords(await packingBy(tools, signal))}`;
+    const packing = await packingOf(connection, session, tools, options, signal);
+    return `pg_dump ${tools.major} for PostgreSQL ${major}, ${packingWords(packing, options.parallel)}`;
   } finally {
     await session.end();
   }
@@ -79,10 +116,8 @@ async function* readDump(
   exporter: Session,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const env = connection.environmentOf(connection.database);
-  const fault = (how: string, evidence: string) => dumpFailed(connection, `pg_dump ended with ${how}`, evidence);
   try {
-    for await (const chunk of outputOf({ argv, env, signal, fault })) {
+    for await (const chunk of outputOf(toolRequest(connection, argv, signal))) {
       // pg_dump has adopted the snapshot before its first byte; the transaction that exported it is in the way of others.
       await exporter.end();
       yield chunk;
@@ -91,6 +126,43 @@ async function* readDump(
     await exporter.end();
   }
 }
+
+/** Several processes write a folder; only when all of them have succeeded does any byte of it go on. */
+async function* readParallelDump(
+  connection: Connection,
+  argv: readonly string[],
+  { folder, jobs }: ParallelOptions,
+  exporter: Session,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  let scratch: string | undefined;
+  try {
+    scratch = await newScratchFolder(folder);
+    const into = join(scratch, "dump");
+    // Each of the processes adopts the snapshot when it begins, so the transaction that exported it stays until they are over.
+    await exporter.query("SELECT set_config('idle_in_transaction_session_timeout', '0', false)");
+    const dumping = [...argv, `--jobs=${jobs}`, `--file=${into}`];
+    for await (const _ of outputOf(toolRequest(connection, dumping, signal)));
+    await exporter.end();
+    for await (const chunk of tarOf(into)) {
+      signal.throwIfAborted();
+      yield chunk;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof SluiceError ? error : dumpFailed(connection, wordsOf(error), "");
+  } finally {
+    await exporter.end();
+    if (scratch !== undefined) await removeScratchFolder(scratch);
+  }
+}
+
+const toolRequest = (connection: Connection, argv: readonly string[], signal: AbortSignal): ToolRequest => ({
+  argv,
+  env: connection.environmentOf(connection.database),
+  signal,
+  fault: (how, evidence) => dumpFailed(connection, `pg_dump ended with ${how}`, evidence),
+});
 
 function dumpFailed(connection: Connection, reason: string, evidence: string): SluiceError {
   return new SluiceError({

@@ -1,6 +1,15 @@
 /** B1: what pg_dump compresses with is asked of the tool itself; what it answers is decided by a table. */
 import { describe, expect, test } from "vitest";
-import { askForZstd, compressionFor, formatOf, packingBy, packingOf, requireReads, zstdAnswer } from "./packing.ts";
+import {
+  askForZstd,
+  compressionFor,
+  compressionOf,
+  formatOf,
+  layoutFor,
+  packingOf,
+  requireReads,
+  zstdAnswer,
+} from "./packing.ts";
 import { findTools } from "./tools.ts";
 
 const signal = new AbortController().signal;
@@ -28,11 +37,19 @@ test.each([
   expect(zstdAnswer(words)).toBe(answer);
 });
 
+test("B1 a database is dumped by several processes from the size that is configured, and with none never", () => {
+  expect(layoutFor(19, { fromBytes: 20 })).toBe("custom");
+  expect(layoutFor(20, { fromBytes: 20 })).toBe("directory");
+  expect(layoutFor(Number.MAX_SAFE_INTEGER, { fromBytes: null })).toBe("custom");
+});
+
 test("B4 the manifest's format names the compression, and one of before there was a choice is read", () => {
-  for (const compression of ["zlib", "zstd"] as const) {
-    expect(packingOf(formatOf({ compression }))).toEqual({ compression });
+  for (const layout of ["custom", "directory"] as const) {
+    for (const compression of ["zlib", "zstd"] as const) {
+      expect(packingOf(formatOf({ layout, compression }))).toEqual({ layout, compression });
+    }
   }
-  expect(packingOf("pg_dump -Fc")).toEqual({ compression: "zlib" });
+  expect(packingOf("pg_dump -Fc")).toEqual({ layout: "custom", compression: "zlib" });
   expect(packingOf("toString")).toBeUndefined();
 });
 
@@ -41,7 +58,7 @@ describe.skipIf(tools === undefined)("the real pg_dump", () => {
     const answer = await askForZstd(tools!, signal);
 
     expect(answer).toBe(tools!.major < 16 ? "no" : expect.stringMatching(/^(yes|no)$/));
-    expect(await packingBy(tools!, signal)).toEqual({ compression: compressionFor(tools!.major, answer) });
+    expect(await compressionOf(tools!, signal)).toBe(compressionFor(tools!.major, answer));
   });
 
   test("B7 tools that do not know zstd are not given an archive of it", async () => {

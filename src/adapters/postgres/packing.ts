@@ -8,9 +8,25 @@ import type { Tools } from "./tools.ts";
 
 export type Compression = "zlib" | "zstd";
 
+/** `directory`: many files, written and restored by several processes; it travels in a tar. */
+export type Layout = "custom" | "directory";
+
 export interface Packing {
+  readonly layout: Layout;
   readonly compression: Compression;
 }
+
+export interface ParallelOptions {
+  /** A database of this size or more is dumped by several processes; null: none is. */
+  readonly fromBytes: number | null;
+  /** That many, for dumping and for restoring. */
+  readonly jobs: number;
+  /** Of this machine: what several processes write and read lies there in between. */
+  readonly folder: string;
+}
+
+export const layoutFor = (sizeBytes: number, { fromBytes }: Pick<ParallelOptions, "fromBytes">): Layout =>
+  fromBytes !== null && sizeBytes >= fromBytes ? "directory" : "custom";
 
 /** What the tool said when it was asked for zstd; `unclear` where it said neither. */
 export type ZstdAnswer = "yes" | "no" | "unclear";
@@ -40,13 +56,13 @@ export async function askForZstd({ pgDump }: Tools, signal: AbortSignal): Promis
   return zstdAnswer(stderrTail);
 }
 
-export async function packingBy(tools: Tools, signal: AbortSignal): Promise<Packing> {
+export async function compressionOf(tools: Tools, signal: AbortSignal): Promise<Compression> {
   const mayKnow = tools.major >= firstMajorWithZstd;
-  return { compression: compressionFor(tools.major, mayKnow ? await askForZstd(tools, signal) : "no") };
+  return compressionFor(tools.major, mayKnow ? await askForZstd(tools, signal) : "no");
 }
 
-export const packingArguments = ({ compression }: Packing): readonly string[] => [
-  "--format=custom",
+export const packingArguments = ({ layout, compression }: Packing): readonly string[] => [
+  `--format=${layout}`,
   compressArgument[compression],
 ];
 
@@ -54,24 +70,32 @@ const compressionWords = { zlib: "zlib at level 1", zstd: "zstd at level 3" } as
   Compression,
   string
 >;
-export const packingWords = ({ compression }: Packing): string => `compressed by ${compressionWords[compression]}`;
+export const packingWords = ({ layout, compression }: Packing, { jobs }: Pick<ParallelOptions, "jobs">): string =>
+  `${layout === "directory" ? `${jobs} tables at once, ` : ""}compressed by ${compressionWords[compression]}`;
 
-const formats: Readonly<Record<string, Packing>> = {
-  "pg_dump -Fc --compress=1": { compression: "zlib" },
-  "pg_dump -Fc --compress=zstd:3": { compression: "zstd" },
+const shortLayout = { custom: "-Fc", directory: "-Fd" } as const satisfies Record<Layout, string>;
+export const formatOf = ({ layout, compression }: Packing): string =>
+  `pg_dump ${shortLayout[layout]} ${compressArgument[compression]}`;
+
+const written: readonly Packing[] = (["custom", "directory"] as const).flatMap((layout) =>
+  (["zlib", "zstd"] as const).map((compression) => ({ layout, compression })),
+);
+const formats: ReadonlyMap<string, Packing> = new Map([
   // As manifests say it from before there was a choice.
-  "pg_dump -Fc": { compression: "zlib" },
-};
-
-export const formatOf = ({ compression }: Packing): string => `pg_dump -Fc ${compressArgument[compression]}`;
+  ["pg_dump -Fc", { layout: "custom", compression: "zlib" }],
+  ...written.map((packing) => [formatOf(packing), packing] as const),
+]);
 
 /** Undefined for what the adapter does not write. */
-export const packingOf = (format: string): Packing | undefined =>
-  Object.hasOwn(formats, format) ? formats[format] : undefined;
+export const packingOf = (format: string): Packing | undefined => formats.get(format);
 
 /** An archive is read by tools that know its compression, wherever it was made. Errors: BACKUP_UNVERIFIED naming what to install. */
-export async function requireReads(tools: Tools, { compression }: Packing, signal: AbortSignal): Promise<void> {
-  if (compression === "zlib" || (await packingBy(tools, signal)).compression === "zstd") return;
+export async function requireReads(
+  tools: Tools,
+  { compression }: Pick<Packing, "compression">,
+  signal: AbortSignal,
+): Promise<void> {
+  if (compression === "zlib" || (await compressionOf(tools, signal)) === "zstd") return;
   throw new SluiceError({
     code: "BACKUP_UNVERIFIED",
     remedy: "operator",

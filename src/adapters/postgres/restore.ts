@@ -3,17 +3,14 @@
  * file (real-parts.md, trap 1), so reading means decoding every block. A restore never touches a database that is there:
  * the copied recipe "restores" into the live one, with 59 errors, nothing repaired and a table doubled.
  */
-import { Readable } from "node:stream";
 import { SluiceError } from "../../domain/errors.ts";
 import type { DatabaseFacts, Reading } from "../../ports/database.ts";
 import { printsDump, shellQuoted } from "../restore-command.ts";
-import { type CommandResult, runCommand } from "../run-command.ts";
+import { type Archive, renderArchive, restoreArchive } from "./archive.ts";
 import { type Connection, openSession, placeOf, wordsOf } from "./connection.ts";
 import { type DumpOptions, serverMajor } from "./dump.ts";
 import { factsOf } from "./facts.ts";
-import { formatOf, type Packing, packingOf, requireReads } from "./packing.ts";
-import { readingOf } from "./rendering.ts";
-import { outputOf, watched } from "./tool-output.ts";
+import { formatOf, type Layout, type Packing, packingOf, requireReads } from "./packing.ts";
 import { newestTools, type Tools, toolsFor } from "./tools.ts";
 
 /** What needs no quoting anywhere, in SQL, in a connection string or in a shell; PostgreSQL cuts names at 63 bytes. */
@@ -22,26 +19,24 @@ const plainName = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
 /** Every block is decoded and rendered as SQL, which is what a restored database is compared with. */
 export async function readBackDump(
   connection: Connection,
-  binFolder: string | undefined,
+  options: DumpOptions,
   format: string,
   bytes: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<Reading> {
   const packing = requireFormat(connection, format);
-  const tools = await toolsToRead(connection, binFolder, signal);
+  const tools = await toolsToRead(connection, options.binFolder, signal);
   await requireReads(tools, packing, signal);
-  const fault = (how: string, evidence: string) =>
+  const fault = (reason: string, evidence: string) =>
     new SluiceError({
       code: "BACKUP_UNVERIFIED",
       remedy: "operator",
       at: `databases.${connection.name}`,
-      message: `The dump of ${connection.database} (${connection.name}) cannot be read to its end: pg_restore ended with ${how}.`,
+      message: `The dump of ${connection.database} (${connection.name}) cannot be read to its end: ${reason}.`,
       hint: "Do not rely on this backup. Take a new one with: sluice backup",
-      evidence,
+      ...(evidence === "" ? {} : { evidence }),
     });
-  const argv = [tools.pgRestore, "--format=custom", "--no-subscriptions", "--file=-"];
-  const env = connection.environmentOf(connection.database);
-  return readingOf(outputOf({ argv, env, signal, input: bytes, fault }));
+  return renderArchive(connection, { packing, bytes, tools, parallel: options.parallel, fault }, signal);
 }
 
 /** The tools that would dump this server, so that both renderings come from the same hand; without a server, the newest. */
@@ -75,11 +70,9 @@ export async function restoreDump(
   try {
     const tools = await toolsFor(major, options.binFolder, signal);
     await requireReads(tools, packing, signal);
-    const argv = [tools.pgRestore, ...restoreArguments, `--dbname=${into}`];
-    const result = await feed(connection, argv, bytes, signal);
-    if (result.exitCode !== 0) {
-      throw restoreFailed(connection, into, `pg_restore ended with exit code ${result.exitCode}`, result.stderrTail);
-    }
+    const fault: Archive["fault"] = (reason, evidence) => restoreFailed(connection, into, reason, evidence);
+    const archive = { packing, bytes, tools, parallel: options.parallel, fault };
+    await restoreArchive(connection, archive, ["--no-owner", `--dbname=${into}`], signal);
     return await factsOf(connection, into, options, signal, "hash");
   } catch (error) {
     throw await withoutHalfMade(connection, into, error);
@@ -96,11 +89,10 @@ export async function dropDatabase(connection: Connection, name: string): Promis
   }
 }
 
-const restoreArguments = ["--format=custom", "--exit-on-error", "--no-owner", "--no-password"] as const;
-
 /** The commands a person types; nothing in them is secret. libpq asks for the password or reads PGPASSWORD or ~/.pgpass. */
 export function restoreCommandsOf(
   connection: Connection,
+  { layout, jobs }: { readonly layout: Layout; readonly jobs: number },
   storedAt: string,
   into: string,
   endpoint?: string,
@@ -112,26 +104,17 @@ export function restoreCommandsOf(
   ].map(shellQuoted);
   const restore = ["pg_restore", ...server, "--exit-on-error", "--no-owner", shellQuoted(`--dbname=${into}`)].join(" ");
   const prints = printsDump(storedAt, endpoint);
+  const folder = shellQuoted(`${into}.files`);
+  const unpack = prints ? `${prints} | tar -x -f - -C ${folder}` : `tar -x -f ${shellQuoted(storedAt)} -C ${folder}`;
+  const restored = {
+    custom: [prints ? `${prints} | ${restore}` : `${restore} ${shellQuoted(storedAt)}`],
+    directory: [`mkdir ${folder}`, unpack, `${restore} --jobs=${jobs} ${folder}`, `rm -r ${folder}`],
+  } as const satisfies Record<Layout, readonly string[]>;
   return [
     ["createdb", ...server, "--template=template0", shellQuoted(into)].join(" "),
-    prints ? `${prints} | ${restore}` : `${restore} ${shellQuoted(storedAt)}`,
+    ...restored[layout],
     ["vacuumdb", ...server, "--analyze-only", shellQuoted(into)].join(" "),
   ];
-}
-
-/** Feeds the bytes to a tool. What goes wrong at their source is the source's error, not the tool's. */
-export async function feed(
-  connection: Connection,
-  argv: readonly string[],
-  bytes: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): Promise<CommandResult> {
-  const source = watched(bytes, signal);
-  const input = Readable.from(source.bytes(), { objectMode: false });
-  const result = await runCommand({ argv, env: connection.environmentOf(connection.database), signal, input });
-  const broken = source.broken();
-  if (broken) throw broken.error;
-  return result;
 }
 
 /** Creates `into` like the database that is backed up; returns the server's major. */
@@ -206,7 +189,7 @@ export function requireFormat(connection: Connection, format: string): Packing {
     code: "BACKUP_UNVERIFIED",
     remedy: "operator",
     at: `databases.${connection.name}`,
-    message: `A dump of format "${format}" is not one that the PostgreSQL adapter writes (such as "${formatOf({ compression: "zlib" })}").`,
+    message: `A dump of format "${format}" is not one that the PostgreSQL adapter writes (such as "${formatOf({ layout: "custom", compression: "zlib" })}").`,
     hint: "Look at where the backup comes from with: sluice backup list",
   });
 }

@@ -7,11 +7,13 @@ import type { ProofCheck } from "../../domain/backup.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import type { DatabaseFacts, Rehearsal, RehearsalRequest } from "../../ports/database.ts";
 import { runCommand } from "../run-command.ts";
+import { type Archive, restoreArchive } from "./archive.ts";
 import { type Connection, openSession } from "./connection.ts";
 import { type DumpOptions, serverMajor } from "./dump.ts";
 import { factsOf } from "./facts.ts";
+import type { Packing } from "./packing.ts";
 import { readingDifference, readingOf } from "./rendering.ts";
-import { createEmpty, dropDatabase, feed, requireFormat, restoreFailed, withoutHalfMade } from "./restore.ts";
+import { createEmpty, dropDatabase, requireFormat, restoreFailed, withoutHalfMade } from "./restore.ts";
 import { outputOf } from "./tool-output.ts";
 import { type Tools, toolsFor } from "./tools.ts";
 
@@ -31,12 +33,12 @@ export async function rehearseRestore(
   request: RehearsalRequest,
   signal: AbortSignal,
 ): Promise<Rehearsal> {
-  requireFormat(connection, request.format);
+  const packing = requireFormat(connection, request.format);
   const name = `sluice_rehearsal_${randomBytes(6).toString("hex")}`;
   signal.throwIfAborted();
   try {
     await createEmpty(connection, name);
-    const rehearsal = await inScratch(connection, options, name, request, signal);
+    const rehearsal = await inScratch(connection, options, name, { ...request, packing }, signal);
     await dropDatabase(connection, name);
     return rehearsal;
   } catch (error) {
@@ -58,13 +60,13 @@ async function inScratch(
   connection: Connection,
   options: DumpOptions,
   name: string,
-  request: RehearsalRequest,
+  request: RehearsalRequest & { readonly packing: Packing },
   signal: AbortSignal,
 ): Promise<Rehearsal> {
   try {
     const scratch: Scratch = { connection, options, name, signal, ...(await abilities(connection, options, signal)) };
     const restored = await timed(async () => {
-      await restoreInto(scratch, request.bytes);
+      await restoreInto(scratch, request.packing, request.bytes);
       return `into a scratch database of ${connection.host || "the local socket"}, every error fatal`;
     }, "restored");
     let facts: DatabaseFacts | undefined;
@@ -99,14 +101,13 @@ async function abilities(
   }
 }
 
-/** A subscription restored into the scratch would begin to fetch from its publisher. */
-const archiveReading = ["--format=custom", "--no-subscriptions", "--no-password"] as const;
-
-async function restoreInto({ connection, name, tools, withOwners, signal }: Scratch, bytes: AsyncIterable<Uint8Array>) {
-  const owners = withOwners ? [] : ["--no-owner"];
-  const argv = [tools.pgRestore, ...archiveReading, "--exit-on-error", ...owners, `--dbname=${name}`];
-  const { exitCode, stderrTail } = await feed(connection, argv, bytes, signal);
-  if (exitCode !== 0) throw restoreFailed(connection, name, `pg_restore ended with exit code ${exitCode}`, stderrTail);
+async function restoreInto(scratch: Scratch, packing: Packing, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  const { connection, name, options, tools, withOwners, signal } = scratch;
+  const fault: Archive["fault"] = (reason, evidence) => restoreFailed(connection, name, reason, evidence);
+  const archive = { packing, bytes, tools, parallel: options.parallel, fault };
+  // A subscription restored into the scratch would begin to fetch from its publisher.
+  const words = ["--no-subscriptions", ...(withOwners ? [] : ["--no-owner"]), `--dbname=${name}`];
+  await restoreArchive(connection, archive, words, signal);
 }
 
 async function comparisons(scratch: Scratch, request: RehearsalRequest): Promise<readonly ProofCheck[]> {

@@ -11,9 +11,9 @@ import {
   tablesOf,
 } from "../../domain/backup.ts";
 import { placeOfBackups } from "../../domain/backup-place.ts";
+import type { BackupPolicy } from "../../domain/backup-settings.ts";
 import { humanBytes, humanDuration } from "../../domain/duration.ts";
 import { failureOf } from "../../domain/errors.ts";
-import type { BackupPolicy } from "../../domain/settings.ts";
 import type { Database } from "../../ports/database.ts";
 import { proveBackup } from "../backup-proof.ts";
 import { claimantOf, underDataLock } from "../data-lock.ts";
