@@ -58,6 +58,7 @@ migrations:
   main:
     pending: ["node", "migrate.mjs", "pending"]
     apply: ["node", "migrate.mjs", "up"]
+    cleanUp: safe
     environment:
       SHOP_DATABASE_URL: { secret: SHOP_DATABASE_URL }
       SHOP_PG_MODULE: ${JSON.stringify(pgModule)}

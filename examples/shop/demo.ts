@@ -61,8 +61,9 @@ function liveLine({ screen, load }: Stage, beganAtMs: number): () => void {
 
 function asExpected({ act: { expected }, exitCode, reading }: Played): boolean {
   if (reading === undefined) return false;
-  const { reason } = expected;
-  const told = reason === undefined || reading.reasons.some((line) => reason.test(line));
+  const told = [expected.reason, expected.also].every(
+    (words) => words === undefined || reading.reasons.some((line) => words.test(line)),
+  );
   return told && exitCode === expected.exitCode && reading.outcome === expected.outcome;
 }
 

@@ -78,6 +78,8 @@ export interface MigrationTool {
   readonly advisoryLock?: bigint;
   /** What its own table or settings say against a run. */
   readonly troubles: (facts: ToolFacts) => Promise<readonly MigrationTrouble[]>;
+  /** What a person says to it once nothing of a failed migration is left; absent where its table has no word of it. */
+  readonly sayUndone?: (id: string) => string;
   /** Undefined: nothing known about it. */
   readonly explain: (output: string) => Explanation | undefined;
   /** The SQL of migrations that are programs, as the tool itself prints it. */

@@ -56,7 +56,10 @@ interface Work {
   readonly signal: AbortSignal;
 }
 
-export function toolMigrator(tool: MigrationTool, options: ToolMigratorOptions): Required<Migrator> {
+/** Without the look into the schema, which is the database's and not the tool's. */
+export type ToolMigrator = Required<Omit<Migrator, "schema" | "sayUndone">>;
+
+export function toolMigrator(tool: MigrationTool, options: ToolMigratorOptions): ToolMigrator {
   const { database } = options;
   const begin = (releaseTree: string, signal: AbortSignal): Work => ({
     tool,

@@ -11,6 +11,7 @@ import type { Serving } from "../domain/serving.ts";
 import type { EnvironmentSettings } from "../domain/settings.ts";
 import { type AloneOptions, alone, contextAlone } from "../pipeline/alone.ts";
 import { servingNow } from "../pipeline/deploy.ts";
+import { schemasBefore } from "../pipeline/left-overs.ts";
 import { missedBy } from "../pipeline/objectives.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import { readCounters } from "../pipeline/reading.ts";
@@ -134,7 +135,8 @@ export async function migrateAlone(
 ): Promise<readonly string[]> {
   const options = optionsFor(parts, "migrate", release.version, reporter);
   return underManualLock(parts, by, `sluice migrate ${release.version}`, async () => {
-    const { applied } = await alone(migrate, { release, artifacts: [], planned }, options);
+    const before = await schemasBefore(parts, planned, contextAlone(options));
+    const { applied } = await alone(migrate, { release, artifacts: [], planned, before }, options);
     return applied;
   });
 }

@@ -4,11 +4,14 @@ import { commandMigrator } from "../adapters/command/migrator.ts";
 import { dbmateTool } from "../adapters/dbmate/migrator.ts";
 import type { MigrationTool } from "../adapters/migration-tool.ts";
 import { nodePgMigrateTool } from "../adapters/node-pg-migrate/migrator.ts";
+import { postgresSchemaCare } from "../adapters/postgres/schema-care.ts";
 import { prismaTool } from "../adapters/prisma/migrator.ts";
+import { sqliteSchemaCare } from "../adapters/sqlite/schema-care.ts";
 import { toolMigrator } from "../adapters/tool-migrator.ts";
 import { SluiceError } from "../domain/errors.ts";
 import type {
   CommandMigrationSettings,
+  MigrationSettings,
   MigrationToolKind,
   ToolMigrationSettings,
 } from "../domain/migration-settings.ts";
@@ -16,6 +19,7 @@ import { Secret } from "../domain/secret.ts";
 import type { EnvironmentSettings, ValueOrSecret } from "../domain/settings.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Migrator } from "../ports/migrator.ts";
+import type { SchemaCare } from "../ports/schema-care.ts";
 
 type Resolve = (value: ValueOrSecret) => string | Secret;
 
@@ -38,9 +42,29 @@ const tools = {
 } satisfies Record<MigrationToolKind, (settings: ToolMigrationSettings, url: () => Secret) => MigrationTool>;
 
 export function migratorsFor(settings: EnvironmentSettings, resolve: Resolve, clock: Clock): readonly Migrator[] {
-  return settings.migrations.map((migration) =>
-    "apply" in migration ? byCommands(migration, resolve) : byTool(migration, settings, resolve, clock),
-  );
+  return settings.migrations.map((migration) => {
+    const schema = schemaCareFor(migration, settings.databases, resolve);
+    const migrator =
+      "apply" in migration ? byCommands(migration, resolve) : byTool(migration, settings, resolve, clock);
+    return { ...migrator, ...(schema === undefined ? {} : { schema }) };
+  });
+}
+
+/** A command says nothing about where it migrates: it is the database of that name, where one is declared. */
+function schemaCareFor(
+  migration: MigrationSettings,
+  databases: EnvironmentSettings["databases"],
+  resolve: Resolve,
+): SchemaCare | undefined {
+  const { database } = migration;
+  const own = databases.find(({ name }) => name === database);
+  if (own?.kind === "sqlite") return sqliteSchemaCare({ database, file: own.file });
+  if (!("apply" in migration)) {
+    const toolTables = [(migration.table ?? "_prisma_migrations").split(".").at(-1) ?? ""];
+    return postgresSchemaCare({ database, toolTables, url: () => urlOf(migration, databases, resolve) });
+  }
+  if (own === undefined) return undefined;
+  return postgresSchemaCare({ database, toolTables: [], url: () => secretUrl(resolve(own.url)) });
 }
 
 /** Program and arguments, for those who show what would be run. */
@@ -79,6 +103,7 @@ function byTool(
 ): Migrator {
   const { database, kind, environment } = settings;
   const url = () => urlOf(settings, databases, resolve);
+  const { sayUndone } = tools[kind](settings, url);
   const make = () =>
     toolMigrator(tools[kind](settings, url), {
       ...settings,
@@ -94,6 +119,7 @@ function byTool(
     applied: async (...args) => make().applied(...args),
     troubles: async (...args) => make().troubles(...args),
     settle: async (...args) => make().settle(...args),
+    ...(sayUndone === undefined ? {} : { sayUndone }),
   };
 }
 
@@ -112,6 +138,8 @@ function urlOf(
       message: `The migrations of ${database} have no PostgreSQL URL.`,
       hint: `Declare databases.${database} with kind: postgres, then run: sluice validate`,
     });
-  const value = resolve(written);
-  return value instanceof Secret ? value : new Secret("DATABASE_URL", value);
+  return secretUrl(resolve(written));
 }
+
+const secretUrl = (value: string | Secret): Secret =>
+  value instanceof Secret ? value : new Secret("DATABASE_URL", value);

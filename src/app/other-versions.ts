@@ -9,7 +9,7 @@ import type { DeploymentRow, Ledger } from "../ports/ledger.ts";
  * The journal's format: the names and order of the pipeline's steps. Raise it when they change (test/scenarios/journal-format
  * notices it); deployments under way in another format go on with the version that began them.
  */
-export const applicationVersion = "3";
+export const applicationVersion = "4";
 
 export interface OtherVersion {
   readonly deployment: string;

@@ -29,7 +29,14 @@ function faultOf(migration: string): string {
 
 describe("M1 how migrations are run", () => {
   test("by two commands without a word about the kind", () => {
-    const commands = { kind: "command", pending: ["a"], apply: ["b"], environment: {}, timeoutMs: 600_000 };
+    const commands = {
+      kind: "command",
+      pending: ["a"],
+      apply: ["b"],
+      environment: {},
+      timeoutMs: 600_000,
+      cleanUp: "off",
+    };
 
     expect(load("main: { pending: [a], apply: [b] }")).toEqual([{ database: "main", ...commands }]);
     expect(load("main: { kind: command, pending: [a], apply: [b] }")).toEqual([{ database: "main", ...commands }]);
@@ -46,7 +53,7 @@ describe("M1 how migrations are run", () => {
         kind,
         tool: [`node_modules/.bin/${kind}`],
         ...own,
-        ...{ workingDirectory: ".", environment: {}, url: null, schema: null },
+        ...{ workingDirectory: ".", environment: {}, cleanUp: "off", url: null, schema: null },
         ...{ timeoutMs: 600_000, lockTimeoutMs: 5_000, statementTimeoutMs: 600_000, retries: 5 },
       },
     ]);

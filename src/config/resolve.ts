@@ -160,9 +160,9 @@ function migrationsOf(configuration: Configuration): readonly MigrationSettings[
 type WrittenTool = Exclude<Configuration["migrations"][string], { readonly kind: "command" }>;
 
 function toolSettings(written: WrittenTool) {
-  const { kind, tool, workingDirectory, environment, retries, url, folder, timeout } = written;
+  const { kind, tool, workingDirectory, environment, retries, cleanUp, url, folder, timeout } = written;
   return {
-    ...{ kind, tool, workingDirectory, environment, retries },
+    ...{ kind, tool, workingDirectory, environment, retries, cleanUp },
     url: url ?? null,
     folder: folder ?? null,
     table: "table" in written ? written.table : null,

@@ -20,6 +20,13 @@ const environment = (what: string, example: object) =>
 
 const timeout = () => key(period().prefault("10m"), "A migration that takes longer has failed.", "10m");
 
+const cleanUp = () =>
+  key(
+    z.enum(["off", "safe"]).default("off"),
+    "What becomes of what a failed migration left behind: `off` names it, with the commands for a person; `safe` also takes away what it made itself and nobody uses: an empty table, a column that holds nothing but its default, a broken index.",
+    "safe",
+  );
+
 const Command = z.strictObject({
   kind: key(
     z.literal("command").default("command"),
@@ -34,6 +41,7 @@ const Command = z.strictObject({
   apply: key(argv(), "Command that applies them.", ["node", "migrate.mjs", "up"]),
   environment: environment("Variables of both commands.", { DATABASE_URL: { secret: "SHOP_DATABASE_URL" } }),
   timeout: timeout(),
+  cleanUp: cleanUp(),
 });
 
 const common = (program: string) => ({
@@ -50,6 +58,7 @@ const common = (program: string) => ({
   workingDirectory: key(innerFolder().default("."), "Folder inside the release in which the tool is started.", "api"),
   environment: environment("Variables of the tool besides the URL.", { LOG_LEVEL: "info" }),
   timeout: timeout(),
+  cleanUp: cleanUp(),
   lockTimeout: key(
     orOff(duration()).prefault("5s"),
     "How long a statement may wait for a lock, with the application waiting behind it; `off` sets no limit.",

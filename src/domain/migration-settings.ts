@@ -4,6 +4,9 @@ type TextOrSecret = string | { readonly secret: string };
 
 export type MigrationSettings = CommandMigrationSettings | ToolMigrationSettings;
 
+/** What becomes of what a failed migration left behind: named only, or taken away where it is empty and unused. */
+export type CleanUp = "off" | "safe";
+
 export interface CommandMigrationSettings {
   /** Absent in settings journalled before there was a choice. */
   readonly kind?: "command";
@@ -12,6 +15,8 @@ export interface CommandMigrationSettings {
   readonly pending: readonly string[];
   readonly environment: Readonly<Record<string, TextOrSecret>>;
   readonly timeoutMs: number;
+  /** Absent in settings journalled before there was a choice: off. */
+  readonly cleanUp?: CleanUp;
 }
 
 export type MigrationToolKind = "prisma" | "dbmate" | "node-pg-migrate";
@@ -32,6 +37,8 @@ export interface ToolMigrationSettings {
   readonly schema: string | null;
   readonly environment: Readonly<Record<string, TextOrSecret>>;
   readonly timeoutMs: number;
+  /** Absent in settings journalled before there was a choice: off. */
+  readonly cleanUp?: CleanUp;
   /** 0: none. */
   readonly lockTimeoutMs: number;
   /** 0: none. */

@@ -8,6 +8,7 @@ import { asJson } from "../domain/json.ts";
 import type { Artifact, Release } from "../domain/release.ts";
 import { commonVersion, type Serving, type ServingComponent } from "../domain/serving.ts";
 import type { EnvironmentSettings } from "../domain/settings.ts";
+import { schemasBefore } from "./left-overs.ts";
 import { withFailureAction } from "./on-failure.ts";
 import type { Parts } from "./parts.ts";
 import { readCountersBefore } from "./reading.ts";
@@ -145,7 +146,9 @@ async function migrateAndBuild(
   built: readonly Artifact[],
   buildInput: { readonly release: Release; readonly components: EnvironmentSettings["components"] },
 ): Promise<readonly Artifact[]> {
-  const migrateInput = { release: plan.release, artifacts: built, planned: plan.migrations };
+  const planned = plan.migrations;
+  const before = planned.length > 0 ? await run.record("schema", (ctx) => schemasBefore(ctx.parts, planned, ctx)) : {};
+  const migrateInput = { release: plan.release, artifacts: built, planned, before };
   if (run.parts.settings.build === "before-plan") {
     await run.do(migrate, migrateInput);
     return built;

@@ -10,6 +10,7 @@ import type { Serving } from "../domain/serving.ts";
 import { FlowLost } from "../ports/flow.ts";
 import type { RunFolder } from "../ports/run-folder.ts";
 import { servingNow } from "./deploy.ts";
+import { type LeftBehind, remainsIn } from "./left-overs.ts";
 import type { Parts } from "./parts.ts";
 import { treeOf } from "./release-tree.ts";
 import type { Run } from "./run.ts";
@@ -37,7 +38,9 @@ export async function writeReports(
     const serving = await servingNow(run.parts);
     const events = await ledger.events(run.row.id, 0);
     const { recorded: verdict, svg } = await reportVerdict(run, events);
-    const facts = { ...(await factsOf(run, outcome, failure, undoFailures, serving, ctx)), events, verdict };
+    const remains = await remainsOf(run, failure, events, ctx.signal);
+    const seen = { remains, events, verdict };
+    const facts = { ...(await factsOf(run, outcome, failure, undoFailures, serving)), ...seen };
     const record = run.parts.redactor.json(buildRecord(facts));
     await ledger.saveRecord(run.row.id, record);
     await writeFiles(run, ctx, async (folder) => {
@@ -82,8 +85,7 @@ async function factsOf(
   failure: Failure | undefined,
   undoFailures: readonly Failure[],
   serving: Serving | null,
-  ctx: StageContext,
-): Promise<Omit<RecordFacts, "events" | "verdict">> {
+): Promise<Omit<RecordFacts, "remains" | "events" | "verdict">> {
   const { ledger, clock, settings } = run.parts;
   const made = run.outputsOf(planning)[0];
   const endedAtMs = clock.now();
@@ -101,7 +103,6 @@ async function factsOf(
     failure: failure ?? null,
     undoFailures,
     undone: run.undone,
-    remains: await remainsOf(run, failure, ctx.signal),
     plan: made?.plan ?? null,
     planDigest: made?.digest ?? null,
     approvals: await ledger.approvals(run.row.id),
@@ -116,19 +117,29 @@ async function factsOf(
 }
 
 /** "failed" must list what did change: data does not come back with the code. */
-async function remainsOf(run: Run, failure: Failure | undefined, signal: AbortSignal): Promise<readonly string[]> {
+async function remainsOf(
+  run: Run,
+  failure: Failure | undefined,
+  events: readonly DeploymentEvent[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   if (failure === undefined) return [];
   const [migrated] = run.outputsOf(migrate);
   return [
     ...(migrated
       ? migrated.applied.map((id) => `migration ${id} stays applied`)
-      : await leftBehind(run, failure, signal)),
+      : await leftBehind(run, failure, events, signal)),
     ...(run.outputsOf(backup)[0] ?? []).map(({ id }) => `backup ${id} is kept`),
   ];
 }
 
 /** Migrations that began and did not get to their end: only the tool knows what is there now. */
-async function leftBehind(run: Run, failure: Failure, signal: AbortSignal): Promise<readonly string[]> {
+async function leftBehind(
+  run: Run,
+  failure: Failure,
+  events: readonly DeploymentEvent[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const plan = run.outputsOf(planning)[0]?.plan;
   if (plan === undefined || plan.migrations.length === 0 || !run.touched.has("database")) return [];
   try {
@@ -136,7 +147,8 @@ async function leftBehind(run: Run, failure: Failure, signal: AbortSignal): Prom
     const tree = await treeOf(run.parts, { release: plan.release, artifacts }, signal);
     const states = run.parts.migrators.map(async (migrator) => {
       const left = (await migrator.pending(tree, signal)).map(({ id }) => id);
-      return stateOf(migrator.database, left, plan.migrations, failure);
+      const seen = behindIn(events, migrator.database);
+      return stateOf(migrator.database, left, plan.migrations, seen ?? unseen(failure));
     });
     return (await Promise.all(states)).flat();
   } catch (thrown) {
@@ -146,18 +158,26 @@ async function leftBehind(run: Run, failure: Failure, signal: AbortSignal): Prom
   }
 }
 
+/** What the stage saw and told: undefined where it could not look. */
+function behindIn(events: readonly DeploymentEvent[], database: string): LeftBehind | undefined {
+  const told = events.map(({ detail }) => (detail as { readonly leftBehind?: LeftBehind }).leftBehind);
+  return told.findLast((behind) => behind?.database === database);
+}
+
+const unseen = ({ code }: Failure): "maybe" | "nothing" => (code === "MIGRATION_FAILED" ? "maybe" : "nothing");
+
 function stateOf(
   database: string,
   left: readonly string[],
   planned: readonly PlannedMigration[],
-  { code }: Failure,
+  behind: LeftBehind | "maybe" | "nothing",
 ): readonly string[] {
   const ids = planned.filter((migration) => migration.database === database).map(({ id }) => id);
   const [next] = ids.filter((id) => left.includes(id));
   const applied = ids.filter((id) => !left.includes(id)).map((id) => `migration ${id} stays applied`);
-  const half =
-    code === "MIGRATION_FAILED" && next !== undefined ? [`${database} may hold the first statements of ${next}`] : [];
-  return [...applied, ...half];
+  if (next === undefined || behind === "nothing") return applied;
+  if (behind === "maybe") return [...applied, `${database} may hold the first statements of ${next}`];
+  return [...applied, ...remainsIn(behind)];
 }
 
 function reportText(run: Run, facts: RecordFacts, failure: Failure): string {

@@ -1,4 +1,6 @@
 /** Schema migrations of a release, by whatever tool the project uses. */
+import type { SchemaCare } from "./schema-care.ts";
+
 export interface PendingMigration {
   readonly id: string;
   /** The statements, where the tool can show them; the plan shows and lints them. */
@@ -50,4 +52,8 @@ export interface Migrator {
    * Throws MIGRATION_FAILED where the session cannot be ended.
    */
   readonly settle?: (how: "wait" | "end", signal: AbortSignal, run?: MigrationRun) => Promise<void>;
+  /** Absent where nobody can look into the database: then nobody can say what a failed migration left behind. */
+  readonly schema?: SchemaCare;
+  /** What a person tells the tool once nothing of a failed migration is left; absent where its table has no word of it. */
+  readonly sayUndone?: (id: string) => string;
 }

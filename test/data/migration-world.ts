@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import pg from "pg";
 import type { MigrationTool } from "../../src/adapters/migration-tool.ts";
 import type { TestServer } from "../../src/adapters/postgres/test-server.ts";
-import { type ToolMigratorOptions, toolMigrator } from "../../src/adapters/tool-migrator.ts";
+import { type ToolMigrator, type ToolMigratorOptions, toolMigrator } from "../../src/adapters/tool-migrator.ts";
 import { type Failure, SluiceError } from "../../src/domain/errors.ts";
 import { Secret } from "../../src/domain/secret.ts";
 import type { Migrator } from "../../src/ports/migrator.ts";
@@ -15,9 +15,9 @@ export interface MigrationWorld {
   readonly tree: string;
   readonly database: string;
   readonly url: Secret;
-  readonly migrator: Required<Migrator>;
+  readonly migrator: ToolMigrator;
   /** With other limits. */
-  readonly migratorWith: (more: Partial<ToolMigratorOptions>) => Required<Migrator>;
+  readonly migratorWith: (more: Partial<ToolMigratorOptions>) => ToolMigrator;
   readonly write: (file: string, text: string) => Promise<void>;
   readonly run: TestServer["run"] extends (database: string, ...rest: infer Rest) => infer Result
     ? (...rest: Rest) => Result

@@ -13,6 +13,8 @@ export interface Act {
     readonly exitCode: number;
     /** One line of the recorded failure has to say this. */
     readonly reason?: RegExp;
+    /** And another line this. */
+    readonly also?: RegExp;
   };
   /** Put before the reason in the table. */
   readonly because?: string;
@@ -73,8 +75,13 @@ export const acts: readonly Act[] = [
     tag: "v1.6.0",
     environment: production,
     title: "a release whose migration fails half-way",
-    says: "Its second statement names a table that does not exist. No traffic may move.",
-    expected: { outcome: "failed", exitCode: 1, reason: /failed at statement 2/ },
+    says: "Its second statement names a table that does not exist. No traffic may move, and the empty table of its first one has to go.",
+    expected: {
+      outcome: "failed",
+      exitCode: 1,
+      reason: /failed at statement 2/,
+      also: /taken away again: table reviews/,
+    },
   },
   {
     tag: "v2.0.0-rc.1",

@@ -47,6 +47,8 @@ export function prismaTool(options: PrismaOptions): MigrationTool {
     advisoryLock,
     triesLocksFirst: true,
     troubles: (facts) => troublesOf(facts, options.databaseSchema()),
+    sayUndone: (id) =>
+      `If it changed no rows, nothing of it is left; say so to Prisma: npx prisma migrate resolve --rolled-back ${id}`,
     explain,
   };
 }

@@ -4,6 +4,7 @@ import type { PlannedMigration } from "../../domain/plan.ts";
 import type { Artifact, Release } from "../../domain/release.ts";
 import type { MigrationRun, Migrator, PendingMigration } from "../../ports/migrator.ts";
 import { claimantOf, underDataLock } from "../data-lock.ts";
+import { dealWithLeftOvers, leftOverHint, type SchemasBefore, stateWords } from "../left-overs.ts";
 import { treeOf } from "../release-tree.ts";
 import type { Stage, StageContext } from "../stage.ts";
 
@@ -11,12 +12,22 @@ interface MigrateIntent {
   readonly release: Release;
   readonly artifacts: readonly Artifact[];
   readonly planned: readonly PlannedMigration[];
+  /** Absent: what a failed migration leaves behind is not compared with anything. */
+  readonly before?: SchemasBefore;
 }
+
+const whatCleanUpMeans =
+  "if one fails, empty tables, unused columns and broken indexes that it made are taken away again; all else that it left is named (cleanUp: safe)";
 
 export const migrate: Stage<MigrateIntent, MigrateIntent, { applied: readonly string[] }> = {
   name: "migrate",
   touches: "database",
-  plan: ({ migrations }) => migrations.map(({ database, id, class: kind }) => `${database}: apply ${id} (${kind})`),
+  plan: ({ migrations, settings }) => [
+    ...migrations.map(({ database, id, class: kind }) => `${database}: apply ${id} (${kind})`),
+    ...settings.migrations
+      .filter(({ database, cleanUp }) => cleanUp === "safe" && migrations.some((one) => one.database === database))
+      .map(({ database }) => `${database}: ${whatCleanUpMeans}`),
+  ],
   expectedMs: ({ migrations }) => 2_000 * migrations.length,
   prepare: (intent) => intent,
   async run(intent, ctx) {
@@ -47,6 +58,7 @@ async function migrateOne(migrator: Migrator, tree: string, intent: MigrateInten
   await migrator.settle?.("wait", ctx.signal, runOf(ctx));
   const planned = intent.planned.filter(({ database }) => database === migrator.database).map(({ id }) => id);
   const pending = (await migrator.pending(tree, ctx.signal)).map(({ id }) => id);
+  const task: Task = { migrator, tree, pending, intent };
   const unplanned = pending.filter((id) => !planned.includes(id));
   if (unplanned.length > 0) {
     throw new SluiceError({
@@ -62,9 +74,9 @@ async function migrateOne(migrator: Migrator, tree: string, intent: MigrateInten
   try {
     await apply(migrator, tree, ctx);
   } catch (thrown) {
-    if (ctx.signal.aborted) await tellInterrupted(migrator, tree, pending, ctx);
+    if (ctx.signal.aborted) await tellInterrupted(task, ctx);
     ctx.signal.throwIfAborted();
-    throw await explain(thrown, migrator, tree, pending, ctx);
+    throw await explain(thrown, task, ctx);
   }
   const left = await leftPending(migrator, tree, ctx.signal, ctx);
   if (left.length === 0) return;
@@ -75,6 +87,15 @@ async function migrateOne(migrator: Migrator, tree: string, intent: MigrateInten
     message: `The migration tool reported success, but ${left.map(({ id }) => id).join(", ")} is still pending in ${migrator.database}.`,
     hint: `See what it printed: sluice logs ${ctx.deploymentId} --file migration.log`,
   });
+}
+
+/** One database's part, for those who say afterwards what became of it. */
+interface Task {
+  readonly migrator: Migrator;
+  readonly tree: string;
+  /** Before anything was applied. */
+  readonly pending: readonly string[];
+  readonly intent: MigrateIntent;
 }
 
 async function apply(migrator: Migrator, tree: string, ctx: StageContext): Promise<void> {
@@ -110,53 +131,66 @@ async function leftPending(
 const lookForMs = 15_000;
 
 /** A cancel ends the migration tool under way. Nothing undoes a migration, so the story says what the database looks like now. */
-async function tellInterrupted(
-  migrator: Migrator,
-  tree: string,
-  before: readonly string[],
-  ctx: StageContext,
-): Promise<void> {
+async function tellInterrupted(task: Task, ctx: StageContext): Promise<void> {
   const looked = new AbortController();
   const late = new AbortController();
   const limit = ctx.parts.clock.sleep(lookForMs, looked.signal).then(
     () => late.abort(new Error("the migration tool did not say it in time")),
     () => undefined,
   );
-  const after = await leftPending(migrator, tree, late.signal, ctx).catch(() => undefined);
+  const state = await stateAfter(task, ctx, late.signal);
   looked.abort();
   await limit;
   await ctx.progress(
-    `the migration of ${migrator.database} was interrupted: ${after ? stateOf(before, after) : "what is applied is not known; look before you run it again"}`,
-    { pendingBefore: [...before], pendingNow: after?.map(({ id }) => id) ?? null },
+    `the migration of ${task.migrator.database} was interrupted: ${state?.words ?? "what is applied is not known; look before you run it again"}`,
+    { pendingBefore: [...task.pending], pendingNow: state ? [...state.left] : null },
     "warn",
   );
 }
 
-function stateOf(before: readonly string[], after: readonly { readonly id: string }[]): string {
+interface StateAfter {
+  readonly left: readonly string[];
+  readonly words: string;
+  /** Undefined: the failure's own is right. */
+  readonly hint: string | undefined;
+}
+
+/** Undefined: it could not be found out. */
+async function stateAfter(task: Task, ctx: StageContext, signal: AbortSignal): Promise<StateAfter | undefined> {
+  const { migrator, tree, pending, intent } = task;
+  const after = await leftPending(migrator, tree, signal, ctx).catch(() => undefined);
+  if (after === undefined) return undefined;
   const left = after.map(({ id }) => id);
+  const before = intent.before?.[migrator.database] ?? null;
+  const behind =
+    left.length === 0
+      ? undefined
+      : await dealWithLeftOvers({ migrator, before, planned: intent.planned, left }, ctx, signal);
+  const unknown = "a migration without a transaction may have left its first statements";
+  return {
+    left,
+    words: `${stateOf(pending, left)}${left.length === 0 ? "" : `; ${behind ? stateWords(behind) : unknown}`}`,
+    hint: behind && leftOverHint(behind, { migrator, left }, ctx.deploymentId),
+  };
+}
+
+function stateOf(before: readonly string[], left: readonly string[]): string {
   const applied = before.filter((id) => !left.includes(id));
   if (left.length === 0) return `${applied.join(", ")} applied, as a whole`;
-  const state =
-    applied.length > 0
-      ? `${applied.join(", ")} applied; ${left.join(", ")} not`
-      : `${left.join(", ")} not applied as a whole`;
-  return `${state}; a migration without a transaction may have left its first statements`;
+  return applied.length > 0
+    ? `${applied.join(", ")} applied; ${left.join(", ")} not`
+    : `${left.join(", ")} not applied as a whole`;
 }
 
 /** What a failed migration left behind is part of its failure: a person has to know what the database looks like now. */
-async function explain(
-  thrown: unknown,
-  migrator: Migrator,
-  tree: string,
-  before: readonly string[],
-  ctx: StageContext,
-): Promise<unknown> {
+async function explain(thrown: unknown, task: Task, ctx: StageContext): Promise<unknown> {
   if (!(thrown instanceof SluiceError)) return thrown;
-  const after = await leftPending(migrator, tree, ctx.signal, ctx).catch(() => undefined);
-  if (after === undefined) return thrown;
+  const state = await stateAfter(task, ctx, ctx.signal);
+  if (state === undefined) return thrown;
   return new SluiceError({
     ...thrown.failure,
-    message: `${thrown.failure.message} State of ${migrator.database}: ${stateOf(before, after)}.`,
+    message: `${thrown.failure.message} State of ${task.migrator.database}: ${state.words}.`,
+    ...(state.hint === undefined ? {} : { hint: state.hint }),
     cause: thrown,
   });
 }
