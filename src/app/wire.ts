@@ -4,7 +4,6 @@
  */
 import { join } from "node:path";
 import { commandBuilder } from "../adapters/command/builder.ts";
-import { commandCiGate } from "../adapters/command/ci-gate.ts";
 import { gitSource } from "../adapters/git/source.ts";
 import { postgresDatabase } from "../adapters/postgres/database.ts";
 import { postgresGrammar } from "../adapters/postgres-grammar/grammar.ts";
@@ -27,6 +26,7 @@ import { sealFor, signerFor } from "./backup-keys.ts";
 import { backupStoreFor } from "./backup-stores.ts";
 import { checkpointsFor } from "./checkpoints.ts";
 import { checksFor } from "./checks.ts";
+import { ciGateFor, forgeFor } from "./forges.ts";
 import { hashOf, sha256Of } from "./hashing.ts";
 import { metricSourcesFor } from "./metric-sources.ts";
 import { migratorsFor } from "./migrators.ts";
@@ -52,6 +52,7 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
   const source = gitSource({ repository: projectFolder });
   const artifactsFolder = join(stateFolder, "artifacts");
   const seal = sealFor(settings, resolve);
+  const forge = forgeFor(settings, resolve, clock);
   const databases = settings.databases.map((database) => databaseFor(database, settings.backup, resolve));
   return {
     settings,
@@ -59,7 +60,7 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
     ledger,
     source,
     builder: commandBuilder({ source, artifactsFolder, clock, environment: {} }),
-    ciGate: ciGateFor(settings, projectFolder, secrets),
+    ciGate: ciGateFor(settings, forge, { clock, cwd: projectFolder, secrets }),
     target: processTarget({ root: settings.target.root, environment: settings.environment, clock }),
     routers: routersFor(settings, clock, resolve),
     metricSources: metricSourcesFor(settings.metrics, {
@@ -124,17 +125,6 @@ function lazily(name: string, make: () => Database): Database {
     restoreCommands: (...args) => database().restoreCommands(...args),
   };
 }
-
-/** It gets the declared secrets by their names: asking a forge takes a token. */
-const ciGateFor = (settings: EnvironmentSettings, cwd: string, secrets: ReadonlyMap<string, Secret>) =>
-  settings.ciCommand === null
-    ? undefined
-    : commandCiGate({
-        argv: settings.ciCommand,
-        cwd,
-        timeoutMs: settings.ciTimeoutMs,
-        environment: Object.fromEntries(secrets),
-      });
 
 function routersFor(settings: EnvironmentSettings, clock: Clock, resolve: Resolve): ReadonlyMap<string, Router> {
   const routed = settings.components.flatMap(({ name, route }) => (route ? [{ name, route }] : []));

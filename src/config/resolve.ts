@@ -19,6 +19,7 @@ import type {
 import { completeEnvironment } from "./merge.ts";
 import type { ReadFile } from "./read-file.ts";
 import { backupSettings } from "./resolve-backup.ts";
+import { forgeUse } from "./resolve-forge.ts";
 import { metricSourceSettings } from "./resolve-metrics.ts";
 import { scheduledSettings } from "./resolve-schedules.ts";
 import { healthSettings, observationSettings, rolloutSettings, smokeSettings } from "./resolve-watch.ts";
@@ -53,6 +54,7 @@ export function resolveEnvironment(
     branches: complete.branches,
     ciCommand: ci.command ?? null,
     ciTimeoutMs: ci.timeout,
+    ...forgeUse(configuration, complete),
     build: complete.build,
     components: componentsOf(configuration, complete),
     target: { kind: complete.target.kind, root: absolute(complete.target.root ?? `.sluice/run/${environment}`) },

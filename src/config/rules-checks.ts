@@ -100,15 +100,21 @@ const numbersAreMeant: Rule = ({ environments, written, fault }) => {
   }
 };
 
-const ciCanBeAsked: Rule = ({ environments, fault, warn }) => {
+const ciCanBeAsked: Rule = ({ configuration, environments, fault, warn }) => {
   for (const { complete, name, place } of environments) {
     const actions = checkActionsOf(complete.policy, definedOf(complete.checks));
-    const { command } = complete.ci;
-    if (command === undefined && actions.ci === "block") {
+    const { command, checks } = complete.ci;
+    if (checks !== undefined && configuration.github === undefined) {
+      fault(place("ci", "checks"), "no repository at GitHub is named that has checks", "add github: { repository: … }");
+    }
+    if (checks !== undefined && command !== undefined) {
+      fault(place("ci", "checks"), "CI is asked in two ways", "keep the checks or the command");
+    }
+    if (command === undefined && checks === undefined && actions.ci === "block") {
       fault(
         place("ci", "command"),
-        `CI must have passed in ${name}, and there is no command that asks it`,
-        'add ci: { command: ["./ci-status", "{commit}"] }, or write checks: { ci: off }',
+        `CI must have passed in ${name}, and nothing says how to ask it`,
+        'add ci: { checks: [test] } and github, or ci: { command: ["./ci-status", "{commit}"] }, or write checks: { ci: off }',
       );
     }
     if (command !== undefined && !command.some((word) => word.includes("{commit}"))) {

@@ -29,7 +29,7 @@ function usesInJson(value: unknown, path: Path): readonly Use[] {
   return inner.flatMap(([key, item]) => usesInJson(item, [...path, key]));
 }
 
-function sharedUses({ components, databases, migrations, notify }: Configuration): readonly Use[] {
+function sharedUses({ components, databases, github, migrations, notify }: Configuration): readonly Use[] {
   return [
     ...Object.entries(components).flatMap(([name, { environment }]) =>
       usesIn(environment, ["components", name, "environment"]),
@@ -43,6 +43,8 @@ function sharedUses({ components, databases, migrations, notify }: Configuration
       ...usesIn(migration.environment, ["migrations", name, "environment"]),
     ]),
     ...Object.entries(notify).flatMap(([name, channel]) => usesIn(channel, ["notify", name])),
+    ...usesIn(github, ["github"]),
+    ...usesIn(github?.app, ["github", "app"]),
   ];
 }
 

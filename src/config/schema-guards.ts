@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { backupPolicies } from "../domain/backup-settings.ts";
 import { BackupStoreSchema } from "./schema-backup-store.ts";
+import { requiredCheck } from "./schema-forge.ts";
 import { argv, count, duration, file, key, line, period, say, secretName, size, sizeOrZero } from "./schema-values.ts";
 
 export const Ci = z
@@ -10,6 +11,11 @@ export const Ci = z
       argv().optional(),
       "Command that ends with 0 when CI has passed for the commit; `{commit}` becomes its full id.",
       ["./ci-status", "{commit}"],
+    ),
+    checks: key(
+      z.array(requiredCheck()).min(1).max(100).optional(),
+      "Checks at GitHub that must have passed for the commit (T7); a name alone is one of GitHub Actions. In place of a command.",
+      ["lint", "test", { status: "security/scan", creator: "scanner-bot" }],
     ),
     timeout: key(period(), "Without an end for this long CI has not passed.", "5m"),
   })

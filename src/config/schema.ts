@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { channels, components, databases, secrets } from "./schema-components.ts";
 import { type Environment, WrittenEnvironment } from "./schema-environment.ts";
+import { github } from "./schema-forge.ts";
 import { migrations } from "./schema-migrations.ts";
 import { key, name, say, shown } from "./schema-values.ts";
 
@@ -22,6 +23,7 @@ export const ConfigurationSchema = z
     ),
     project: key(name("a project"), "Name of the project, in notifications and records.", "shop"),
     secrets: secrets().default({}),
+    github: github(),
     components: components(),
     databases: databases().default({}),
     migrations: migrations().default({}),

@@ -5,6 +5,7 @@
 
 import type { BackupSettings } from "./backup-settings.ts";
 import type { CheckAction, CheckName, Strictness } from "./checks.ts";
+import type { ForgeUse } from "./forge-settings.ts";
 import type { MetricSourceSettings } from "./metric-settings.ts";
 import type { MigrationSettings } from "./migration-settings.ts";
 import type { RouteSettings } from "./routing.ts";
@@ -181,7 +182,7 @@ export type NotifierSettings =
       readonly events: readonly string[];
     };
 
-export interface EnvironmentSettings extends ScheduledSettings {
+export interface EnvironmentSettings extends ScheduledSettings, ForgeUse {
   readonly project: string;
   readonly environment: string;
   readonly url: string | null;

@@ -16,6 +16,7 @@ import type { Run } from "./run.ts";
 import { approve } from "./stages/approve.ts";
 import { backup } from "./stages/backup.ts";
 import { build } from "./stages/build.ts";
+import { confirmCi, mustConfirmCi } from "./stages/confirm-ci.ts";
 import { lock } from "./stages/lock.ts";
 import { migrate } from "./stages/migrate.ts";
 import { observe } from "./stages/observe.ts";
@@ -55,6 +56,7 @@ export async function deploy(run: Run, request: DeployRequest): Promise<void> {
     onBusy: settings.lock.onBusy,
     queueTimeoutMs: settings.lock.queueTimeoutMs,
   });
+  if (mustConfirmCi(settings)) await run.do(confirmCi, { commit: release.commit });
   await run.do(saveConfiguration, { serving });
   await run.do(backup, {
     environment: settings.environment,

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
 import { applicationVersion } from "../../src/app/other-versions.ts";
+import { checkActionsOf } from "../../src/domain/checks.ts";
+import { pass } from "../../src/domain/verdict.ts";
 import { inWorld } from "./in-world.ts";
 import type { World, WorldOptions } from "./world.ts";
 import { minute } from "./world-settings.ts";
@@ -65,6 +67,11 @@ const stories: { readonly [name: string]: () => Promise<readonly string[]> } = {
       }),
       { settings: { approvals: { waitMs: minute }, observation: { extendedMs: minute } } },
     ),
+  "where CI must have passed": () =>
+    journalOf((world) => world.begin("v1.0.0"), {
+      ci: () => pass,
+      settings: { checks: checkActionsOf("standard", { ci: "block" }) },
+    }),
   "rolled back": () => journalOf(afterTheFirst((world) => world.begin("v1.1.1"))),
   "rolled back by hand": () =>
     journalOf(

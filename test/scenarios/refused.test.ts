@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { checkActionsOf } from "../../src/domain/checks.ts";
 import type { Serving } from "../../src/domain/serving.ts";
-import { fail, unknown } from "../../src/domain/verdict.ts";
+import { fail, pass, unknown } from "../../src/domain/verdict.ts";
 import { inServingWorld, inWorld } from "./in-world.ts";
 import type { World } from "./world.ts";
 import { hour, minute } from "./world-settings.ts";
@@ -71,6 +71,24 @@ test.each([
   const { outcome, failure } = await world.deploy("v1.0.0");
 
   expect({ outcome, code: failure?.code }).toEqual({ outcome: "refused", code: "CI_NOT_PASSED" });
+  await untouched(world);
+});
+
+test("T4 a check that was run again after the approval, and failed, is seen before anything changes", async () => {
+  let asked = 0;
+  const world = inWorld({
+    ci: () => (asked++ === 0 ? pass : fail("test: failure")),
+    settings: { checks: checkActionsOf("standard", { ci: "block" }), approvals: { required: 1 } },
+  });
+  const id = await world.begin("v1.0.0");
+  await world.untilTold(id, /^waiting for 1 more approval/);
+  await world.approve(id, "bob");
+
+  const { outcome, failure } = await world.ended(id);
+
+  expect({ outcome, code: failure?.code }).toEqual({ outcome: "refused", code: "CI_NOT_PASSED" });
+  expect(failure?.message).toContain("does not any more: test: failure");
+  expect(await world.ledger.lock("production")).toBeUndefined();
   await untouched(world);
 });
 

@@ -62,6 +62,9 @@ function assumptionsOf({ settings, options, release }: World): readonly string[]
     options.first ? "Nothing serves yet." : `${release.stable.version} is taken to serve now.`,
     ...(absent.length > 0 ? [`Secrets that are missing here are taken as present: ${absent.join(", ")}.`] : []),
     ...(settings.ciCommand === null ? [] : ["The CI gate is taken as passed; its command is not run."]),
+    ...((settings.requiredChecks ?? []).length === 0
+      ? []
+      : ["The checks at GitHub are taken as passed; GitHub is not asked."]),
     ...(settings.migrations.length > 0
       ? [
           `The release brings ${migrations === 0 ? "no" : migrations} migrations; the tool is not asked (--migrations <n>).`,

@@ -74,7 +74,7 @@ export function simulatedParts(world: WorldParts): SimulatedParts {
       source: mortal(world.source),
       builder: mortal(simulatedBuilder(clock)),
       ciGate:
-        settings.ciCommand === null
+        settings.ciCommand === null && (settings.requiredChecks ?? []).length === 0
           ? undefined
           : mortal({
               kind: "simulated",

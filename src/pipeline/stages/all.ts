@@ -3,6 +3,7 @@ import type { Stage } from "../stage.ts";
 import { approve } from "./approve.ts";
 import { backup } from "./backup.ts";
 import { build } from "./build.ts";
+import { confirmCi } from "./confirm-ci.ts";
 import { lock } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 import { observe } from "./observe.ts";
@@ -19,6 +20,7 @@ export const lastStages = (): readonly AnyStage[] => [
   build,
   approve,
   lock,
+  confirmCi,
   backup,
   migrate,
   startCandidate,

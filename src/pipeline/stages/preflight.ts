@@ -110,7 +110,7 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
       return {
         verdict: unknown("no CI gate"),
         detail: "no CI gate is configured",
-        hint: "Set environments.<name>.ci.command: sluice validate",
+        hint: "Set ci.checks or ci.command of the environment: sluice validate",
       };
     const { verdict, detail } = await ciGate.passed(release.commit, signal);
     return { verdict, detail, hint: `CI must pass for ${release.commit.slice(0, 12)} itself, then start again` };

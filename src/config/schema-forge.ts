@@ -1,0 +1,69 @@
+/** GitHub: which repository, with what right, and which of its checks must have passed. */
+import { z } from "zod";
+import { count, httpUrl, key, line, say, secretName, shown } from "./schema-values.ts";
+
+const secretRef = (example: string) => z.strictObject({ secret: key(secretName(), "Name of a secret.", example) });
+
+const App = z.strictObject({
+  id: key(count(1, Number.MAX_SAFE_INTEGER), "Id of the App.", 4711),
+  installation: key(
+    count(1, Number.MAX_SAFE_INTEGER).optional(),
+    "Id of its installation; asked of GitHub unless it is given.",
+    99,
+  ),
+  key: key(secretRef("GITHUB_APP_KEY"), "Its private key, as GitHub hands it out (PEM).", { secret: "GITHUB_APP_KEY" }),
+});
+
+export const github = () =>
+  key(
+    z
+      .strictObject({
+        repository: key(
+          z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,38}\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/, {
+            error: ({ input }) => say(`${shown(input)} names no repository`, "write owner/name, as in acme/shop"),
+          }),
+          "The repository.",
+          "acme/shop",
+        ),
+        url: key(
+          httpUrl().default("https://api.github.com"),
+          "Base of the API; GitHub Enterprise Server has it below /api/v3.",
+          "https://github.example.com/api/v3",
+        ),
+        token: key(secretRef("GITHUB_TOKEN").optional(), "A token.", { secret: "GITHUB_TOKEN" }),
+        app: key(App.optional(), "A GitHub App, instead of a token."),
+      })
+      .refine(({ token, app }) => (token === undefined) !== (app === undefined), {
+        error: say("GitHub is asked with a token or as an App", "give one of token and app"),
+      })
+      .optional(),
+    "The repository at GitHub: its checks, and where people look for what became of a deployment.",
+    { repository: "acme/shop", token: { secret: "GITHUB_TOKEN" } },
+  );
+
+const checkName = () => line().max(255);
+
+/** A name alone is a check of GitHub Actions. */
+export const requiredCheck = () =>
+  z.union(
+    [
+      checkName(),
+      z.strictObject({
+        name: key(checkName(), "Name of the check run.", "test"),
+        app: key(
+          z.union([count(1, Number.MAX_SAFE_INTEGER), line().max(100)]).default("github-actions"),
+          "The App that must have made it, by its id or its name in addresses.",
+          "github-actions",
+        ),
+      }),
+      z.strictObject({
+        status: key(checkName(), "Context of a commit status.", "security/scan"),
+        creator: key(
+          line().max(100).optional(),
+          "Who must have set it; unless named anyone who may write to the repository.",
+          "scanner-bot",
+        ),
+      }),
+    ],
+    { error: say("that names no check", 'write "test", { name: test, app: github-actions } or { status: … }') },
+  );

@@ -1,0 +1,25 @@
+/** Where the repository is at home, as settings: secrets are names. */
+import type { RequiredCheck } from "./required-checks.ts";
+
+export interface ForgeSettings {
+  readonly kind: "github";
+  /** `acme/shop`. */
+  readonly repository: string;
+  /** The base of the API. */
+  readonly url: string;
+  readonly auth:
+    | { readonly kind: "token"; readonly token: { readonly secret: string } }
+    | {
+        readonly kind: "app";
+        readonly id: number;
+        readonly installation: number | null;
+        readonly key: { readonly secret: string };
+      };
+}
+
+/** Absent in settings journalled before there was a forge. */
+export interface ForgeUse {
+  readonly forge?: ForgeSettings | null;
+  /** T7: empty where a command asks CI, or nobody does. */
+  readonly requiredChecks?: readonly RequiredCheck[];
+}
