@@ -4,6 +4,7 @@ import type { ManifestSignature } from "../domain/backup-signature.ts";
 import { SluiceError } from "../domain/errors.ts";
 import { planRetention, type RetentionPlan } from "../domain/retention.ts";
 import type { EnvironmentSettings } from "../domain/settings.ts";
+import { roomForCopy } from "../pipeline/copy-room.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import { databaseOf, editedWords, opened, untrusted, verifyStored } from "../pipeline/stored-backup.ts";
 import type { DatabaseFacts } from "../ports/database.ts";
@@ -110,6 +111,8 @@ export async function restoreBackup(
   signal: AbortSignal,
 ): Promise<Restored> {
   const database = databaseOf(parts, manifest);
+  const room = { use: "beside", neededBytes: manifest.source.sizeBytes ?? null } as const;
+  await roomForCopy(parts, database, room, signal);
   await verifyStored(parts, manifest, signal);
   const facts = await database.restore(manifest.format, opened(parts, manifest, signal), into, signal);
   return { facts, differing: tableDifferences(manifest.tables, facts.tables) };

@@ -98,6 +98,7 @@ function databaseFor(settings: DatabaseSettings, { parallel }: BackupSettings, r
       name: settings.name,
       url: secretOf("DATABASE_URL", resolve(settings.url)),
       ...(parallel ? { parallel } : {}),
+      roomForCopy: settings.roomForCopyBytes ?? null,
     }),
   );
 }
@@ -122,6 +123,11 @@ function lazily(name: string, make: () => Database): Database {
     readBack: async (...args) => database().readBack(...args),
     restore: async (...args) => database().restore(...args),
     rehearse: async (...args) => database().rehearse(...args),
+    room: async (use, signal) => {
+      const { room } = database();
+      if (room === undefined) throw new TypeError(`${name} cannot tell its room.`);
+      return room(use, signal);
+    },
     restoreCommands: (...args) => database().restoreCommands(...args),
   };
 }

@@ -146,7 +146,10 @@ function routeOf(route: WrittenRoute, ownPort: number | undefined): RouteSetting
 function databasesOf(configuration: Configuration, absolute: Absolute): readonly DatabaseSettings[] {
   return Object.entries(configuration.databases).map(([name, database]) =>
     database.kind === "postgres"
-      ? { name, kind: database.kind, url: database.url }
+      ? {
+          ...{ name, kind: database.kind, url: database.url },
+          ...(database.roomForCopy !== undefined && { roomForCopyBytes: database.roomForCopy }),
+        }
       : { name, kind: database.kind, file: absolute(database.file) },
   );
 }

@@ -17,6 +17,7 @@ import {
   port,
   say,
   secretName,
+  size,
   valueOrSecret,
   variableName,
 } from "./schema-values.ts";
@@ -164,6 +165,11 @@ export const databases = () =>
           url: key(valueOrSecret(), "Connection URL; with a password in it, a secret.", {
             secret: "SHOP_DATABASE_URL",
           }),
+          roomForCopy: key(
+            size().optional(),
+            "What a restored copy may take on the server, for a test or a swap, where its disk cannot be seen from here.",
+            "200GB",
+          ),
         }),
         z.strictObject({
           kind: key(z.literal("sqlite"), "SQLite.", "sqlite"),

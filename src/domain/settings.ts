@@ -48,7 +48,12 @@ export interface ComponentSettings {
 }
 
 export type DatabaseSettings =
-  | { readonly name: string; readonly kind: "postgres"; readonly url: ValueOrSecret }
+  | {
+      readonly name: string;
+      readonly kind: "postgres";
+      readonly url: ValueOrSecret;
+      readonly roomForCopyBytes?: number;
+    }
   | { readonly name: string; readonly kind: "sqlite"; readonly file: string };
 
 export interface HealthCheckSettings {

@@ -30,6 +30,8 @@ export interface ProofRequest {
   readonly proof: ProofSettings;
   /** A deployment waits; a person or a schedule does not. */
   readonly inBudget: boolean;
+  /** Whether a copy has room, looked at before the dump; null where none is made. */
+  readonly room: ProofCheck | null;
 }
 
 export interface Proven {
@@ -41,7 +43,7 @@ export interface Proven {
 export async function proveBackup(parts: Parts, request: ProofRequest, signal: AbortSignal): Promise<Proven> {
   const { clock } = parts;
   const startedAtMs = clock.now();
-  const checks: ProofCheck[] = [];
+  const checks: ProofCheck[] = request.room ? [request.room] : [];
   const done = (level: ProofLevel, short: BackupProof["short"]): Proven => ({
     level,
     proof: { checks, tookMs: clock.now() - startedAtMs, short },

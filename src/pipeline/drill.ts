@@ -5,6 +5,7 @@
 import { type BackupManifest, type ProofCheck, rowsOf, tableDifferences } from "../domain/backup.ts";
 import { SluiceError } from "../domain/errors.ts";
 import type { Database } from "../ports/database.ts";
+import { roomForCopy } from "./copy-room.ts";
 import { underDataLock } from "./data-lock.ts";
 import type { Parts } from "./parts.ts";
 import { opened, verifyStored } from "./stored-backup.ts";
@@ -60,6 +61,8 @@ async function restoreOnce(
 ): Promise<RestoreDrill> {
   const { clock } = parts;
   const startedAtMs = clock.now();
+  const planned = { use: "scratch", neededBytes: manifest.source.sizeBytes ?? null } as const;
+  const room = await roomForCopy(parts, database, planned, signal);
   await verifyStored(parts, manifest, signal);
   const { format } = manifest;
   const reading = await database.readBack(format, opened(parts, manifest, signal), signal);
@@ -80,7 +83,7 @@ async function restoreOnce(
     restoreMs: endedAtMs - restoringSinceMs,
     tables: facts.tables.length,
     rows: rowsOf(facts.tables),
-    checks,
+    checks: [room, ...checks],
   };
 }
 

@@ -1,5 +1,6 @@
 /** A database as the deployment sees it: facts, a full dump, a restore into another database. */
 import type { ProofCheck, SnapshotFacts, TableFacts } from "../domain/backup.ts";
+import type { Room } from "../domain/room.ts";
 import type { DataLock } from "./data-lock.ts";
 import type { DataSwap } from "./data-swap.ts";
 
@@ -48,6 +49,9 @@ export interface Rehearsal {
   readonly checks: readonly ProofCheck[];
 }
 
+/** Restored for a test and dropped again, or beside the live one to stay. */
+export type CopyUse = "scratch" | "beside";
+
 export interface Database extends DataLock, DataSwap {
   readonly kind: string;
   readonly name: string;
@@ -66,6 +70,8 @@ export interface Database extends DataLock, DataSwap {
    * says: a backup that cannot be restored is none.
    */
   rehearse(request: RehearsalRequest, signal: AbortSignal): Promise<Rehearsal>;
+  /** What a restored copy would have room in. Throws DATABASE_UNREACHABLE. Absent where the engine cannot tell. */
+  room?(use: CopyUse, signal: AbortSignal): Promise<Room>;
   /** The commands, for a person, that restore the stored file without Sluice; `endpoint` as in `StoredObject`. */
   restoreCommands(format: string, storedAt: string, into: string, endpoint?: string): readonly string[];
 }

@@ -85,6 +85,12 @@ export function memoryDatabase(options: MemoryDatabaseOptions = {}): MemoryDatab
       const facts = withHashes(factsOf(new Map([[name, new Map(tables)]]), name));
       return { facts, checks: [{ check: "restored", outcome: "passed", detail: "in memory", tookMs: 0 }] };
     },
+    room: async () => ({
+      liveBytes: factsOf(databases, name).sizeBytes,
+      freeBytes: Number.MAX_SAFE_INTEGER,
+      limitBytes: null,
+      words: "memory",
+    }),
     restoreCommands: (_format, storedAt, into) => [`restore ${storedAt} ${into}`],
   };
 }

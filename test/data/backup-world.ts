@@ -32,6 +32,8 @@ export interface WorldOptions {
   readonly binFolder?: string;
   /** Dumped and restored by that many processes, whatever its size. */
   readonly jobs?: number;
+  /** What a copy may take, in bytes. */
+  readonly roomForCopy?: number;
   readonly proof?: Partial<ProofSettings>;
   /** Parts that a test has of its own. */
   readonly parts?: Partial<Parts>;
@@ -54,6 +56,7 @@ export async function backupWorld(options: WorldOptions): Promise<HarmfulWorld> 
     name: "shop",
     url: options.server.urlOf(options.database),
     ...(options.binFolder === undefined ? {} : { binFolder: options.binFolder }),
+    ...(options.roomForCopy !== undefined && { roomForCopy: options.roomForCopy }),
     ...(options.jobs && { parallel: { fromBytes: 1, jobs: options.jobs, folder: join(folder, "scratch") } }),
   });
   const parts = { ...partsOf(folder, options), backups: store, databases: [database], ...options.parts };
@@ -80,6 +83,7 @@ function partsOf(folder: string, { proof }: WorldOptions): Parts {
         keepNewest: 10,
         keepRecordedDays: 365,
       },
+      disk: { minFreeBytes: 0 },
       rollout: { unattendedMs: 1_000 },
     },
     clock: realClock(),

@@ -90,6 +90,27 @@ describe.skipIf(binFolder === undefined)("drills on PostgreSQL", { timeout: 90_0
     await world.dispose();
   });
 
+  test("B7 B12 what would not fit beside the live database is refused before any of it is read or restored", async () => {
+    const world = await newWorld();
+    const manifest = await world.take();
+    const huge = { ...manifest, source: { ...manifest.source, sizeBytes: 1e15 } };
+    await world.store.putManifest(huge, world.reporter.signal);
+    const before = await world.databases();
+    const plan = await planSwap(world.parts, huge, world.reporter.signal);
+
+    const failures = [
+      await failureOf(restoreDrill(world.parts, "ada", world.reporter)),
+      await failureOf(restoreBySwap(world.parts, plan, "ada", world.reporter)),
+    ];
+
+    for (const { code, message } of failures) {
+      expect(code).toBe("DISK_FULL");
+      expect(message).toMatch(/a copy takes about 1000 TB, and \/.* has .* free/);
+    }
+    expect(await world.databases()).toEqual(before);
+    await world.dispose();
+  });
+
   test("B7 X5 a backup becomes the live database: the loss in minutes and log, the one before kept, the lock given back", async () => {
     const world = await newWorld();
     const manifest = await world.take();

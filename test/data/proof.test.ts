@@ -113,6 +113,7 @@ describe.skipIf(binFolder === undefined)("proven backups of a real PostgreSQL", 
     expect(manifest.level).toBe("equal");
     const checks = (manifest.proof?.checks ?? []).map(({ check, outcome }) => `${check}: ${outcome}`);
     expect(checks).toEqual([
+      expect.stringMatching(/^room for a copy: (passed|unavailable)$/),
       "stored: passed",
       "readable: passed",
       "restored: passed",
@@ -142,6 +143,23 @@ describe.skipIf(binFolder === undefined)("proven backups of a real PostgreSQL", 
 
     expect(code).toBe("BACKUP_UNVERIFIED");
     expect(message).toMatch(/rows of public\.orders differ/);
+  });
+
+  test("B3 a server without room for a copy is found before anything is dumped; where nobody can tell, that is said", async () => {
+    const name = await newShop();
+    const { room: _, ...mute } = postgresDatabase({ name: "shop", url: server.urlOf(name) });
+
+    const { code, message } = await refused(await inWorld({ database: name, roomForCopy: 1_000 }));
+    const manifest = await (await inWorld({ database: name, parts: { databases: [mute] } })).take();
+
+    expect(code).toBe("DISK_FULL");
+    expect(message).toMatch(
+      /^There is no room to restore shop: a copy takes about \S+ MB, and roomForCopy allows 1.0 kB/,
+    );
+    expect(manifest.proof?.checks[0]).toMatchObject({
+      outcome: "unavailable",
+      detail: "whether a copy fits is not known: postgres cannot tell",
+    });
   });
 
   test("B1 a killed pg_dump leaves no backup", async () => {

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -184,6 +184,28 @@ describe.skipIf(binFolder === undefined)("PostgreSQL", () => {
     const failure = await failureOf(database.restore("pg_dump -Fc", nothing(), `x" WITH OWNER evil --`, signal));
 
     expect(failure.code).toBe("RESTORE_FAILED");
+  });
+
+  test("B3 the room for a copy is that of the server's own disk, and unknown to a user who may not know the place", async () => {
+    const name = await newShop(5);
+    const url = server.urlOf(name);
+    await server.run("postgres", `CREATE ROLE plain_${name} LOGIN PASSWORD 'plain'`);
+    const plainUrl = new URL(url.reveal());
+    [plainUrl.username, plainUrl.password] = [`plain_${name}`, "plain"];
+    const asPlain = new Secret("DATABASE_URL", plainUrl.href);
+
+    const owner = await postgresDatabase({ name: "shop", url, roomForCopy: 7e9 }).room?.("scratch", signal);
+    const plain = await postgresDatabase({ name: "shop", url: asPlain }).room?.("scratch", signal);
+
+    const { bavail, bsize } = await statfs(owner?.words ?? "");
+    expect(Math.abs((owner?.freeBytes ?? 0) - bavail * bsize)).toBeLessThan(2e9);
+    expect(owner).toMatchObject({ limitBytes: 7e9, words: expect.stringMatching(/^\/.*data$/) });
+    expect(owner?.liveBytes).toBeGreaterThan(5e6);
+    expect(plain).toMatchObject({
+      freeBytes: null,
+      limitBytes: null,
+      words: expect.stringContaining("neither its folder"),
+    });
   });
 
   test("B7 an aborted restore leaves no database behind", async () => {

@@ -8,6 +8,7 @@ import { dumpDatabase, toolWords } from "./dump.ts";
 import { factsOf } from "./facts.ts";
 import { type ParallelOptions, packingOf } from "./packing.ts";
 import { readBackDump, restoreCommandsOf, restoreDump } from "./restore.ts";
+import { roomOf } from "./room.ts";
 import { rehearseRestore } from "./scratch.ts";
 import { besideName, swapDatabases, walSince } from "./swap.ts";
 
@@ -21,6 +22,8 @@ export interface PostgresDatabaseOptions {
   readonly lockWaitMs?: number;
   /** Without it every dump is one stream. */
   readonly parallel?: ParallelOptions;
+  /** What a restored copy may take on a server whose disk cannot be seen from here, in bytes. */
+  readonly roomForCopy?: number | null;
 }
 
 const oneStream: ParallelOptions = { fromBytes: null, jobs: 2, folder: tmpdir() };
@@ -46,6 +49,7 @@ export function postgresDatabase(options: PostgresDatabaseOptions): Database {
     readBack: (format, bytes, signal) => readBackDump(connection, dumping, format, bytes, signal),
     restore: (format, bytes, into, signal) => restoreDump(connection, dumping, format, bytes, into, signal),
     rehearse: (request, signal) => rehearseRestore(connection, dumping, request, signal),
+    room: (_use, signal) => roomOf(connection, options.roomForCopy ?? null, signal),
     restoreCommands: (format, storedAt, into, endpoint) => {
       const how = { layout: packingOf(format)?.layout ?? "custom", jobs: dumping.parallel.jobs };
       return restoreCommandsOf(connection, how, storedAt, into, endpoint);

@@ -3,7 +3,7 @@
  * gzip; its facts are counted in that very copy. Copying the file by other means loses what is still in the `-wal` file.
  */
 import { createReadStream, createWriteStream } from "node:fs";
-import { access, constants, link, lstat, mkdtemp, open, rm } from "node:fs/promises";
+import { access, constants, link, lstat, mkdtemp, open, rm, stat, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { Readable } from "node:stream";
@@ -11,7 +11,16 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import type { ErrorCode } from "../../domain/error-codes.ts";
 import { SluiceError } from "../../domain/errors.ts";
-import type { Database, DatabaseFacts, Dump, Reading, Rehearsal, RehearsalRequest } from "../../ports/database.ts";
+import type { Room } from "../../domain/room.ts";
+import type {
+  CopyUse,
+  Database,
+  DatabaseFacts,
+  Dump,
+  Reading,
+  Rehearsal,
+  RehearsalRequest,
+} from "../../ports/database.ts";
 import { printsDump, shellQuoted } from "../restore-command.ts";
 import { watchedBytes } from "../watched-bytes.ts";
 import { holdDataLock } from "./data-lock.ts";
@@ -54,6 +63,7 @@ export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
     readBack: (format, bytes, signal) => readBack(place, format, bytes, signal),
     restore: (format, bytes, into, signal) => restore(place, format, bytes, resolve(into), signal),
     rehearse: (request, signal) => rehearse(place, request, signal),
+    room: (use) => room(place, use),
     restoreCommands: (_format, storedAt, into, endpoint) => restoreCommands(storedAt, into, endpoint),
   };
 }
@@ -212,6 +222,17 @@ async function startsLikeSqlite(file: string): Promise<boolean> {
 function factsFrom(result: ReadResult, file: string, fault: (reason: string) => SluiceError): DatabaseFacts {
   if (result.kind === "failed") throw fault(result.reason);
   return { kind: "sqlite", name: basename(file), ...result.facts };
+}
+
+async function room({ name, file, temporaryFolder }: Place, use: CopyUse): Promise<Room> {
+  const folder = use === "scratch" ? temporaryFolder : dirname(file);
+  try {
+    const [{ size }, { bavail, bsize }] = await Promise.all([stat(file), statfs(folder)]);
+    return { liveBytes: size, freeBytes: bavail * bsize, limitBytes: null, words: folder };
+  } catch (error) {
+    const what = `The room for a copy of ${file} (${name}) cannot be told`;
+    throw failure({ name, file, temporaryFolder }, "DATABASE_UNREACHABLE", what, wordsOf(error));
+  }
 }
 
 /** The commands a person types; the first refuses to overwrite. */

@@ -16,6 +16,7 @@ import { humanBytes, humanDuration } from "../../domain/duration.ts";
 import { failureOf } from "../../domain/errors.ts";
 import type { Database } from "../../ports/database.ts";
 import { proveBackup } from "../backup-proof.ts";
+import { roomForCopy } from "../copy-room.ts";
 import { claimantOf, underDataLock } from "../data-lock.ts";
 import { tellMissedObjectives } from "../objectives.ts";
 import type { Parts } from "../parts.ts";
@@ -92,6 +93,9 @@ async function backUp(
 ): Promise<BackupManifest> {
   const { clock, backups, settings } = parts;
   const startedAtMs = clock.now();
+  const proof = proofSettingsOf(settings.backup);
+  const copies = proof.level !== "readable";
+  const room = copies ? await roomForCopy(parts, database, { use: "scratch", neededBytes: null }, signal) : null;
   const dump = await database.dump(signal);
   const id = nameOf(settings.backup.nameTemplate, database.name, intent);
   const seal = await parts.seal?.begin();
@@ -99,9 +103,8 @@ async function backUp(
   const stored = await backups.put(key, seal ? seal.seal(dump.bytes) : dump.bytes, signal);
   const inStore = (until: AbortSignal) => backups.get(key, until);
   const open = (until: AbortSignal) => (seal ? seal.open(inStore(until)) : inStore(until));
-  const proof = proofSettingsOf(settings.backup);
   const inBudget = intent.deploymentId !== null;
-  const proven = await proveBackup(parts, { database, dump, key, stored, open, proof, inBudget }, signal);
+  const proven = await proveBackup(parts, { database, dump, key, stored, open, proof, inBudget, room }, signal);
   const { kind, name, serverVersion, sizeBytes, tables } = dump.facts;
   const manifest: BackupManifest = {
     id,

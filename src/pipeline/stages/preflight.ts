@@ -7,6 +7,7 @@ import type { Finding } from "../../domain/plan.ts";
 import type { Artifact, Release } from "../../domain/release.ts";
 import type { Serving } from "../../domain/serving.ts";
 import { fail, pass, unknown, type Verdict } from "../../domain/verdict.ts";
+import { roomsForProof } from "../copy-room.ts";
 import type { Parts } from "../parts.ts";
 import { treeOf } from "../release-tree.ts";
 import type { Stage } from "../stage.ts";
@@ -215,7 +216,13 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
     }
     // B1: an older pg_dump than its server is found before anybody approves, not after.
     const tools = await Promise.all(databases.map((database) => database.tools(signal)));
-    return ok([backups.name, ...(free === undefined ? [] : [`${humanBytes(free)} free`]), ...tools].join(", "));
+    const rooms = await roomsForProof({ databases, settings }, signal);
+    const short = rooms.find(({ kind }) => kind === "short");
+    if (short)
+      return bad(`the proof has no room: ${short.words}`, "Make room on the disk of the database, then: sluice check");
+    const unknown = rooms.flatMap(({ kind, words }) => (kind === "unknown" ? [words] : []));
+    const known = free === undefined ? [] : [`${humanBytes(free)} free`];
+    return ok([backups.name, ...known, ...tools, ...unknown].join(", "));
   },
 
   migrations: async (parts, input, signal) => {
