@@ -7,7 +7,7 @@ import type { Explanation, MigrationTool } from "./migration-tool.ts";
 import type { CommandResult } from "./run-command.ts";
 
 export interface FailedRun {
-  readonly tool: MigrationTool;
+  readonly tool: Pick<MigrationTool, "title" | "explain">;
   readonly options: { readonly database: string; readonly timeoutMs: number; readonly lockTimeoutMs: number };
   /** Undefined: the tool was not started, since tables could not be locked. */
   readonly result: CommandResult | undefined;
@@ -54,13 +54,14 @@ function lockWords(failed: FailedRun): Explanation {
 
 function tableWords({ options, result, waited, tried, blocker }: FailedRun): Explanation {
   const what = waited ?? "a table that a migration needs was locked by others";
+  const limit = options.lockTimeoutMs > 0 ? `${options.lockTimeoutMs} ms` : "the limit that it has set itself";
   const often = tried === 0 ? "" : `, ${tried + 1} times in a row`;
   const who = blocker
     ? ` Open for longest: ${blocker.name} (pid ${blocker.pid}), for ${blocker.seconds} s: ${blocker.statement}.`
     : "";
   const kept = result === undefined ? "; the tool was not started" : "";
   return {
-    message: `The migrations of ${options.database} failed: ${what} for longer than ${options.lockTimeoutMs} ms${often}${kept}. Nobody was kept waiting behind it.${who}`,
+    message: `The migrations of ${options.database} failed: ${what} for longer than ${limit}${often}${kept}. Nobody was kept waiting behind it.${who}`,
     hint: blocker
       ? `Wait until that transaction has ended, or end it: psql -c "SELECT pg_terminate_backend(${blocker.pid})"`
       : "Start again when the database is quieter: sluice deploy",

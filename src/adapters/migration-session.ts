@@ -112,12 +112,7 @@ export async function toolUrl(
   more: readonly string[],
 ): Promise<URL> {
   const limited = new URL(url);
-  const set = [
-    ...more,
-    ...(limits.lockTimeoutMs > 0 ? [`-c lock_timeout=${limits.lockTimeoutMs}`] : []),
-    ...(limits.statementTimeoutMs > 0 ? [`-c statement_timeout=${limits.statementTimeoutMs}`] : []),
-    ...((await noticesDeadClients(session)) ? ["-c client_connection_check_interval=1000"] : []),
-  ];
+  const set = [...more, ...(await limitWords(session, limits))];
   const own = url.searchParams.get("options");
   const options = [...set, ...(own === null ? [] : [own])].join(" ");
   if (options !== "") limited.searchParams.set("options", options);
@@ -125,6 +120,26 @@ export async function toolUrl(
   // A query is form-encoded, where a blank is "+"; the drivers decode percent signs only.
   limited.search = limited.search.replaceAll("+", "%20");
   return limited;
+}
+
+/** As a server takes them from whoever connects. */
+async function limitWords(session: MigrationSession, limits: SessionLimits): Promise<readonly string[]> {
+  return [
+    ...(limits.lockTimeoutMs > 0 ? [`-c lock_timeout=${limits.lockTimeoutMs}`] : []),
+    ...(limits.statementTimeoutMs > 0 ? [`-c statement_timeout=${limits.statementTimeoutMs}`] : []),
+    ...((await noticesDeadClients(session)) ? ["-c client_connection_check_interval=1000"] : []),
+  ];
+}
+
+/** The same for a command whose URL Sluice does not know: libpq and the drivers that follow it read these. Its own options come last and win. */
+export async function limitVariables(
+  session: MigrationSession,
+  limits: SessionLimits,
+  sessionName: string,
+  ownOptions: string | undefined,
+): Promise<{ readonly PGAPPNAME: string; readonly PGOPTIONS: string }> {
+  const words = [...(await limitWords(session, limits)), ...(ownOptions === undefined ? [] : [ownOptions])];
+  return { PGAPPNAME: sessionName, PGOPTIONS: words.join(" ") };
 }
 
 /** PostgreSQL 14 and newer, on systems that can: a session whose client is dead ends within a second, and rolls back. */

@@ -45,7 +45,9 @@ export function migratorsFor(settings: EnvironmentSettings, resolve: Resolve, cl
   return settings.migrations.map((migration) => {
     const schema = schemaCareFor(migration, settings.databases, resolve);
     const migrator =
-      "apply" in migration ? byCommands(migration, resolve) : byTool(migration, settings, resolve, clock);
+      "apply" in migration
+        ? byCommands(migration, settings, resolve, clock)
+        : byTool(migration, settings, resolve, clock);
     return { ...migrator, ...(schema === undefined ? {} : { schema }) };
   });
 }
@@ -76,8 +78,18 @@ export function applyCommandOf(settings: ToolMigrationSettings): readonly string
 const resolved = (environment: Readonly<Record<string, ValueOrSecret>>, resolve: Resolve) =>
   Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, resolve(value)]));
 
-function byCommands(settings: CommandMigrationSettings, resolve: Resolve): Migrator {
-  const { database, apply, pending, timeoutMs, environment } = settings;
+function byCommands(
+  settings: CommandMigrationSettings,
+  { databases }: EnvironmentSettings,
+  resolve: Resolve,
+  clock: Clock,
+): Migrator {
+  const { database, apply, pending, timeoutMs, environment, lockTimeoutMs = 0, statementTimeoutMs = 0 } = settings;
+  const own = databases.find(({ name }) => name === database);
+  const postgres =
+    own?.kind === "postgres"
+      ? { url: () => secretUrl(resolve(own.url)), lockTimeoutMs, statementTimeoutMs, clock }
+      : undefined;
   const make = () =>
     commandMigrator({
       name: database,
@@ -86,12 +98,14 @@ function byCommands(settings: CommandMigrationSettings, resolve: Resolve): Migra
       pending,
       environment: resolved(environment, resolve),
       timeoutMs,
+      ...(postgres === undefined ? {} : { postgres }),
     });
   return {
     kind: "command",
     database,
     pending: async (...args) => make().pending(...args),
     apply: async (...args) => make().apply(...args),
+    ...(postgres === undefined ? {} : { settle: async (...args) => make().settle?.(...args) }),
   };
 }
 

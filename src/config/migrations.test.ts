@@ -29,14 +29,8 @@ function faultOf(migration: string): string {
 
 describe("M1 how migrations are run", () => {
   test("by two commands without a word about the kind", () => {
-    const commands = {
-      kind: "command",
-      pending: ["a"],
-      apply: ["b"],
-      environment: {},
-      timeoutMs: 600_000,
-      cleanUp: "off",
-    };
+    const limits = { timeoutMs: 600_000, lockTimeoutMs: 5_000, statementTimeoutMs: 600_000 };
+    const commands = { kind: "command", pending: ["a"], apply: ["b"], environment: {}, cleanUp: "off", ...limits };
 
     expect(load("main: { pending: [a], apply: [b] }")).toEqual([{ database: "main", ...commands }]);
     expect(load("main: { kind: command, pending: [a], apply: [b] }")).toEqual([{ database: "main", ...commands }]);

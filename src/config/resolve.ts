@@ -157,8 +157,8 @@ function databasesOf(configuration: Configuration, absolute: Absolute): readonly
 function migrationsOf(configuration: Configuration): readonly MigrationSettings[] {
   return Object.entries(configuration.migrations).map(([database, migration]) => {
     if (migration.kind !== "command") return { database, ...toolSettings(migration) };
-    const { timeout: timeoutMs, ...same } = migration;
-    return { database, timeoutMs, ...same };
+    const { timeout: timeoutMs, lockTimeout, statementTimeout, ...same } = migration;
+    return { database, timeoutMs, lockTimeoutMs: lockTimeout ?? 0, statementTimeoutMs: statementTimeout ?? 0, ...same };
   });
 }
 

@@ -20,6 +20,20 @@ const environment = (what: string, example: object) =>
 
 const timeout = () => key(period().prefault("10m"), "A migration that takes longer has failed.", "10m");
 
+/** `where`: a sentence about where they hold. */
+const limits = (where: string) => ({
+  lockTimeout: key(
+    orOff(duration()).prefault("5s"),
+    `How long a statement may wait for a lock, with the application waiting behind it; \`off\` sets no limit.${where}`,
+    "5s",
+  ),
+  statementTimeout: key(
+    orOff(period()).prefault("10m"),
+    `How long one statement may take; \`off\` sets no limit.${where}`,
+    "10m",
+  ),
+});
+
 const cleanUp = () =>
   key(
     z.enum(["off", "safe"]).default("off"),
@@ -42,6 +56,7 @@ const Command = z.strictObject({
   environment: environment("Variables of both commands.", { DATABASE_URL: { secret: "SHOP_DATABASE_URL" } }),
   timeout: timeout(),
   cleanUp: cleanUp(),
+  ...limits(" Where the database is PostgreSQL, and the command reads PGOPTIONS."),
 });
 
 const common = (program: string) => ({
@@ -59,16 +74,7 @@ const common = (program: string) => ({
   environment: environment("Variables of the tool besides the URL.", { LOG_LEVEL: "info" }),
   timeout: timeout(),
   cleanUp: cleanUp(),
-  lockTimeout: key(
-    orOff(duration()).prefault("5s"),
-    "How long a statement may wait for a lock, with the application waiting behind it; `off` sets no limit.",
-    "5s",
-  ),
-  statementTimeout: key(
-    orOff(period()).prefault("10m"),
-    "How long one statement may take; `off` sets no limit.",
-    "10m",
-  ),
+  ...limits(""),
   retries: key(
     count(0, 100).default(5),
     "How often migrations are tried again after a lock timeout, with longer and longer pauses.",

@@ -15,6 +15,10 @@ export interface CommandMigrationSettings {
   readonly pending: readonly string[];
   readonly environment: Readonly<Record<string, TextOrSecret>>;
   readonly timeoutMs: number;
+  /** Where the database is PostgreSQL; 0, or absent in settings journalled before it could be set: none. */
+  readonly lockTimeoutMs?: number;
+  /** As above. */
+  readonly statementTimeoutMs?: number;
   /** Absent in settings journalled before there was a choice: off. */
   readonly cleanUp?: CleanUp;
 }

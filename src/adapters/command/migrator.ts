@@ -5,8 +5,20 @@
  */
 import { z } from "zod";
 import { SluiceError } from "../../domain/errors.ts";
-import type { Migrator, PendingMigration } from "../../ports/migrator.ts";
-import { type CommandEnvironment, checkedCommand, tailOf } from "../run-command.ts";
+import type { Secret } from "../../domain/secret.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { MigrationRun, Migrator, PendingMigration } from "../../ports/migrator.ts";
+import { type FailedRun, failureWords, lockTimedOut } from "../migration-output.ts";
+import {
+  limitVariables,
+  longestTransaction,
+  type MigrationSession,
+  readUrl,
+  sessionNameOf,
+  withSession,
+} from "../migration-session.ts";
+import { settleBackends } from "../migration-settle.ts";
+import { type CommandEnvironment, type CommandResult, checkedCommand, runCommand, tailOf } from "../run-command.ts";
 
 export interface CommandMigratorOptions {
   readonly name: string;
@@ -19,6 +31,17 @@ export interface CommandMigratorOptions {
   readonly environment: CommandEnvironment;
   /** Of each of the two commands. */
   readonly timeoutMs: number;
+  /** Where the database of the same name is PostgreSQL. Absent: the command gets no limits, and what it leaves at work is not found. */
+  readonly postgres?: CommandOnPostgres;
+}
+
+export interface CommandOnPostgres {
+  readonly url: () => Secret;
+  /** 0: no limit. */
+  readonly lockTimeoutMs: number;
+  /** 0: no limit. */
+  readonly statementTimeoutMs: number;
+  readonly clock: Clock;
 }
 
 /** An id as tools write them: no blanks, so that a sentence is never taken for one. */
@@ -55,18 +78,75 @@ export function commandMigrator(options: CommandMigratorOptions): Migrator {
       );
       return understood(lines) ?? refuseOutput(options.name, at, lines);
     },
-    async apply(releaseTree, log, signal) {
-      await checkedCommand(
-        { ...common(releaseTree, signal), argv: options.apply, onLine: (line) => log(line) },
-        {
-          code: "MIGRATION_FAILED",
-          at,
-          what: `The migrations of ${options.name} failed`,
-          hint: "The new code was not started. A statement that was cut off may still run inside the database. See what is pending with: sluice migrate --dry-run",
-        },
-      );
+    async apply(releaseTree, log, signal, run) {
+      const env = { ...options.environment, ...(await limitsFor(options, signal, run)) };
+      const request = { ...common(releaseTree, signal), env, argv: options.apply };
+      const result = await runCommand({ ...request, onLine: (line) => log(line) });
+      if (result.exitCode !== 0) throw await failedApply(options, at, result, signal);
     },
+    ...(options.postgres === undefined ? {} : { settle: settleOf(options, options.postgres) }),
   };
+}
+
+const inSession = <T>(
+  { database }: CommandMigratorOptions,
+  { url }: CommandOnPostgres,
+  signal: AbortSignal,
+  work: (session: MigrationSession) => Promise<T>,
+) => withSession(database, readUrl(database, url()), signal, work);
+
+async function limitsFor(
+  options: CommandMigratorOptions,
+  signal: AbortSignal,
+  run: MigrationRun | undefined,
+): Promise<CommandEnvironment> {
+  const { postgres, environment } = options;
+  if (postgres === undefined) return {};
+  const own = environment.PGOPTIONS;
+  return inSession(options, postgres, signal, (session) =>
+    limitVariables(
+      session,
+      postgres,
+      sessionNameOf(run?.deploymentId ?? "by hand"),
+      typeof own === "string" ? own : own?.reveal(),
+    ),
+  );
+}
+
+function settleOf(options: CommandMigratorOptions, postgres: CommandOnPostgres): NonNullable<Migrator["settle"]> {
+  const { database, timeoutMs } = options;
+  return async (how, signal, run) =>
+    inSession(options, postgres, signal, (session) =>
+      settleBackends(session, {
+        ...{ database, how, patienceMs: timeoutMs, clock: postgres.clock, signal },
+        tell: async (title) => run?.tell(title),
+      }),
+    );
+}
+
+async function failedApply(
+  options: CommandMigratorOptions,
+  at: string,
+  result: CommandResult,
+  signal: AbortSignal,
+): Promise<SluiceError> {
+  const { postgres, timeoutMs } = options;
+  const output = `${result.stdoutTail}\n${result.stderrTail}`.trim();
+  const blocker =
+    postgres && lockTimedOut(output)
+      ? await inSession(options, postgres, signal, longestTransaction).catch(() => undefined)
+      : undefined;
+  const failed: FailedRun = {
+    tool: { title: `"${options.apply[0]}"`, explain: () => undefined },
+    options: { database: options.name, timeoutMs, lockTimeoutMs: postgres?.lockTimeoutMs ?? 0 },
+    ...{ result, waited: undefined, tried: 0, blocker, output },
+  };
+  const unsettled = "A statement that was cut off may still run inside the database. ";
+  const { message, hint } = failureWords(failed);
+  return new SluiceError({
+    ...{ code: "MIGRATION_FAILED", remedy: "operator", at, message, evidence: tailOf(output) },
+    hint: postgres ? hint : `${unsettled}${hint}`,
+  });
 }
 
 /** The migrations, or undefined where any part of the output is not one, or one is named twice. */
