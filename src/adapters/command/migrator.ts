@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { SluiceError } from "../../domain/errors.ts";
-import type { Secret } from "../../domain/secret.ts";
+import { Secret } from "../../domain/secret.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MigrationRun, Migrator, PendingMigration } from "../../ports/migrator.ts";
 import { type FailedRun, failureWords, lockTimedOut } from "../migration-output.ts";
@@ -103,14 +103,12 @@ async function limitsFor(
   const { postgres, environment } = options;
   if (postgres === undefined) return {};
   const own = environment.PGOPTIONS;
-  return inSession(options, postgres, signal, (session) =>
-    limitVariables(
-      session,
-      postgres,
-      sessionNameOf(run?.deploymentId ?? "by hand"),
-      typeof own === "string" ? own : own?.reveal(),
-    ),
+  const ownText = typeof own === "string" ? own : own?.reveal();
+  const name = sessionNameOf(run?.deploymentId ?? "by hand");
+  const limits = await inSession(options, postgres, signal, (session) =>
+    limitVariables(session, postgres, name, ownText),
   );
+  return typeof own === "object" ? { ...limits, PGOPTIONS: new Secret(own.name, limits.PGOPTIONS) } : limits;
 }
 
 function settleOf(options: CommandMigratorOptions, postgres: CommandOnPostgres): NonNullable<Migrator["settle"]> {
