@@ -179,7 +179,7 @@ const doubled = (what: string, names: readonly string[]): readonly string[] =>
 function requests({ errors, first }: KillScenario, { traffic }: Ground): readonly string[] {
   const { seen } = traffic;
   return [
-    ...(seen.lost > 0 ? [`${seen.lost} of ${seen.requests} requests were lost`] : []),
+    ...(seen.lost > 0 ? [`${seen.lost} of ${seen.requests} requests were lost: ${seen.losses.join(", ")}`] : []),
     ...(seen.errors > 0 && !errors && !first ? [`${seen.errors} requests got an error`] : []),
   ];
 }

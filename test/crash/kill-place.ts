@@ -69,7 +69,7 @@ export interface Worker {
 const quick: Readonly<Record<string, string>> = {
   lock: "{ lease: 3s, heartbeat: 200ms }",
   rollout:
-    "{ steps: [{ percent: 50, bake: 300ms }, { percent: 100, bake: 200ms }], checkEvery: 100ms, failureLimit: 3, drainTimeout: 2s, limits: { minRequests: 5, errorRate: 0.05, errorRateRise: off, meanLatency: off, p95Latency: off }, unknownFor: 8s, unattended: 15s, keepStable: 0s }",
+    "{ steps: [{ percent: 50, bake: 300ms }, { percent: 100, bake: 200ms }], checkEvery: 100ms, failureLimit: 3, drainTimeout: 2s, limits: { minRequests: 5, errorRate: 0.05, errorRateRise: off, meanLatency: off, p95Latency: off }, unknownFor: 8s, unattended: 15s, keepStable: 0s, verdict: { bucket: 1s, grace: 250ms } }",
 };
 
 /**

@@ -1,25 +1,41 @@
 /** A small steady load on a router, and who answered it. */
 import { Agent, get } from "node:http";
 
+export interface Seen {
+  requests: number;
+  lost: number;
+  errors: number;
+  readonly versions: Map<string, number>;
+  /** Of each that was lost: how, and whether its connection had been used before. */
+  readonly losses: string[];
+}
+
 export interface Traffic {
   /** Since the last `reset`. */
-  readonly seen: { requests: number; lost: number; errors: number; readonly versions: Map<string, number> };
+  readonly seen: Seen;
   reset(): void;
   stop(): void;
 }
 
 export function startTraffic(port: number, requestsPerSecond: number): Traffic {
   const agent = new Agent({ keepAlive: true, maxSockets: 20 });
-  const seen = { requests: 0, lost: 0, errors: 0, versions: new Map<string, number>() };
+  const seen: Seen = { requests: 0, lost: 0, errors: 0, versions: new Map(), losses: [] };
   const timer = setInterval(() => {
     seen.requests++;
+    const sentAtMs = performance.now();
+    const lost = (error: NodeJS.ErrnoException) => {
+      seen.lost++;
+      const connection = request.reusedSocket ? "a connection used before" : "a new connection";
+      const afterMs = Math.round(performance.now() - sentAtMs);
+      seen.losses.push(`${error.code ?? error.message} on ${connection} after ${afterMs} ms`);
+    };
     const request = get({ host: "127.0.0.1", port, path: "/", agent, timeout: 5_000 }, (response) => {
       const version = String(response.headers["x-version"] ?? "nobody");
       seen.versions.set(version, (seen.versions.get(version) ?? 0) + 1);
       if ((response.statusCode ?? 0) >= 500) seen.errors++;
-      response.on("error", () => seen.lost++).resume();
+      response.on("error", lost).resume();
     });
-    request.on("error", () => seen.lost++);
+    request.on("error", lost);
     request.on("timeout", () => request.destroy(new Error("no answer")));
   }, 1000 / requestsPerSecond);
   return {
@@ -27,6 +43,7 @@ export function startTraffic(port: number, requestsPerSecond: number): Traffic {
     reset() {
       Object.assign(seen, { requests: 0, lost: 0, errors: 0 });
       seen.versions.clear();
+      seen.losses.length = 0;
     },
     stop() {
       clearInterval(timer);
