@@ -1,7 +1,8 @@
 /** A message by hand: through the outbox like every other, but delivered at once, so that each channel's answer can be shown. */
 import { randomUUID } from "node:crypto";
+import { asJson } from "../domain/json.ts";
 import type { Notification, NotificationKind } from "../domain/notification.ts";
-import { deliverNotifications } from "../pipeline/outbox.ts";
+import { deliverLeft, deliverNotifications } from "../pipeline/outbox.ts";
 import type { Parts } from "../pipeline/parts.ts";
 
 export interface Delivery {
@@ -17,8 +18,15 @@ export interface Message {
   readonly next: string;
 }
 
-export async function notifyNow(parts: Parts, message: Message, signal: AbortSignal): Promise<readonly Delivery[]> {
-  const { ledger, settings, notifiers, clock } = parts;
+/** @param channels all of them unless some are named. */
+export async function notifyNow(
+  parts: Parts,
+  message: Message,
+  signal: AbortSignal,
+  channels?: readonly string[],
+): Promise<readonly Delivery[]> {
+  const { ledger, settings, clock, redactor } = parts;
+  const notifiers = parts.notifiers.filter(({ name }) => channels?.includes(name) ?? true);
   const id = `manual-${randomUUID()}`;
   const serving = await ledger.serving(settings.environment);
   const notification: Notification = {
@@ -32,8 +40,9 @@ export async function notifyNow(parts: Parts, message: Message, signal: AbortSig
     backup: null,
     rollbackMinutesLeft: null,
   };
+  const clean = redactor.json(asJson(notification)) as unknown as Notification;
   await ledger.enqueueNotifications(
-    notifiers.map(({ name }) => ({ key: `${id}/${name}`, channel: name, notification })),
+    notifiers.map(({ name }) => ({ key: `${id}/${name}`, channel: name, notification: clean })),
   );
   await deliverNotifications(parts, id, signal);
   const undelivered = new Map((await ledger.undelivered(id)).map(({ channel, lastError }) => [channel, lastError]));
@@ -42,4 +51,11 @@ export async function notifyNow(parts: Parts, message: Message, signal: AbortSig
     delivered: !undelivered.has(name),
     error: undelivered.has(name) ? (undelivered.get(name) ?? "not tried yet") : null,
   }));
+}
+
+/** What was given up is due once more, and tried at once where no deployment is under way that does so. */
+export async function tellAgain(parts: Parts, channel: string | undefined, signal: AbortSignal): Promise<number> {
+  const revived = await parts.ledger.reviveNotifications(parts.settings.environment, channel);
+  await deliverLeft(parts, signal);
+  return revived;
 }

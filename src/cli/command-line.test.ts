@@ -484,6 +484,19 @@ describe("W6 single layers", () => {
     expect(readFileSync(join(folder, "deployment-logs", "notifications.log"), "utf8")).toContain("Maintenance");
   });
 
+  test("N2 notify test tries every channel, or the one that is named, and changes nothing else", async () => {
+    const ran = await here("notify", "test", "production", "--json");
+    const named = await here("notify", "test", "--channel", "nobody", "--json");
+
+    expect(ran.exitCode).toBe(0);
+    expect(ran.json[0]).toMatchObject({ environment: "production", deliveries: [{ channel: "log", delivered: true }] });
+    const [line] = readFileSync(join(folder, "deployment-logs", "notifications.log"), "utf8")
+      .split("\n")
+      .slice(-2);
+    expect(JSON.parse(line ?? "")).toMatchObject({ kind: "test", environment: "production" });
+    expect(named.exitCode).toBe(2);
+  });
+
   test("H1 smoke of an address needs no project, and ends with 1 when another version answers", async () => {
     const nowhere = mkdtempSync(join(tmpdir(), "sluice-smoke-"));
     await using server = await httpServer((_request, response) => response.end(JSON.stringify({ version: "v1.0.0" })));

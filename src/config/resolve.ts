@@ -13,7 +13,6 @@ import type {
   ComponentSettings,
   DatabaseSettings,
   EnvironmentSettings,
-  NotifierSettings,
   SecretSettings,
 } from "../domain/settings.ts";
 import { completeEnvironment } from "./merge.ts";
@@ -21,6 +20,7 @@ import type { ReadFile } from "./read-file.ts";
 import { backupSettings } from "./resolve-backup.ts";
 import { forgeUse } from "./resolve-forge.ts";
 import { metricSourceSettings } from "./resolve-metrics.ts";
+import { notifiersOf } from "./resolve-notify.ts";
 import { scheduledSettings } from "./resolve-schedules.ts";
 import { healthSettings, observationSettings, rolloutSettings, smokeSettings } from "./resolve-watch.ts";
 import type { CompleteEnvironment, Configuration } from "./schema.ts";
@@ -222,24 +222,4 @@ function signersText(file: string, readFile: ReadFile, absolute: Absolute): stri
       cause,
     });
   }
-}
-
-function notifiersOf(
-  configuration: Configuration,
-  chosen: readonly string[] | undefined,
-  absolute: Absolute,
-): readonly NotifierSettings[] {
-  return Object.entries(configuration.notify)
-    .filter(([name]) => chosen === undefined || chosen.includes(name))
-    .map(([name, channel]) =>
-      channel.kind === "log-file"
-        ? { name, kind: channel.kind, file: absolute(channel.file), events: channel.events }
-        : {
-            name,
-            kind: channel.kind,
-            url: channel.url,
-            signingSecret: channel.signingSecret ?? null,
-            events: channel.events,
-          },
-    );
 }

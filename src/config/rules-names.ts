@@ -28,11 +28,14 @@ const toolsMigratePostgres: Rule = ({ configuration, fault }) => {
 const notifyNamesChannels: Rule = ({ configuration, layers, fault }) => {
   const known = Object.keys(configuration.notify);
   for (const { path, written } of layers) {
-    for (const [index, name] of (written.notify ?? []).entries()) {
-      if (known.includes(name)) continue;
+    const { notify = [] } = written;
+    const named = Array.isArray(notify)
+      ? notify.map((name, index) => ({ name, at: index }))
+      : Object.keys(notify).map((name) => ({ name, at: name }));
+    for (const { name, at } of named.filter((each) => !known.includes(each.name))) {
       const fix =
         known.length === 0 ? `add it at the top, under notify: ${name}: { kind: … }` : didYouMean(name, known);
-      fault([...path, "notify", index], `there is no channel "${name}"`, fix);
+      fault([...path, "notify", at], `there is no channel "${name}"`, fix);
     }
   }
 };

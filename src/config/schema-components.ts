@@ -1,6 +1,5 @@
-/** What is deployed: components, their databases, migrations, secrets by name, and the channels that people are told by. */
+/** What is deployed: components, their databases, migrations, secrets by name. */
 import { z } from "zod";
-import { notificationKinds } from "../domain/notification.ts";
 import {
   argv,
   count,
@@ -8,7 +7,6 @@ import {
   file,
   freeHeader,
   headerToken,
-  httpUrl,
   innerFolder,
   key,
   line,
@@ -185,44 +183,4 @@ export const databases = () =>
     ),
     "Databases that are backed up before a deployment and asked whether they answer, by name.",
     { main: { kind: "postgres", url: { secret: "SHOP_DATABASE_URL" } } },
-  );
-
-const events = () =>
-  key(
-    z
-      .array(z.enum(notificationKinds))
-      .min(1)
-      .default([...notificationKinds]),
-    "Events that are told here; all of them unless some are named.",
-    ["succeeded", "failed", "rolled-back"],
-  );
-
-export const channels = () =>
-  key(
-    z.record(
-      name("a channel"),
-      z.discriminatedUnion("kind", [
-        z.strictObject({
-          kind: key(z.literal("log-file"), "Lines in a file.", "log-file"),
-          file: key(file(), "The file, relative to the project.", "deployment-logs/notifications.log"),
-          events: events(),
-        }),
-        z.strictObject({
-          kind: key(z.literal("webhook"), "A POST with a JSON body.", "webhook"),
-          url: key(
-            z.union([httpUrl(), z.strictObject({ secret: key(secretName(), "Name of a secret.", "TEAM_WEBHOOK") })]),
-            "Where it is sent; most such addresses are secrets.",
-            { secret: "TEAM_WEBHOOK" },
-          ),
-          signingSecret: key(
-            z.strictObject({ secret: key(secretName(), "Name of a secret.", "TEAM_WEBHOOK_KEY") }).optional(),
-            "Secret that signs each message, so that the receiver can tell it is ours.",
-            { secret: "TEAM_WEBHOOK_KEY" },
-          ),
-          events: events(),
-        }),
-      ]),
-    ),
-    "Channels that people are told by, by name.",
-    { log: { kind: "log-file", file: "deployment-logs/notifications.log" } },
   );

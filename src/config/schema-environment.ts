@@ -5,6 +5,7 @@
 import { z } from "zod";
 import type { CheckName } from "../domain/checks.ts";
 import { checkActions, checkTable, strictnessLevels } from "../domain/checks.ts";
+import { routing } from "./schema-channels.ts";
 import { health, Smoke } from "./schema-checks.ts";
 import { SecretSourceSchema } from "./schema-components.ts";
 import { Approvals, Backup, Ci, Disk, Load, Lock, Memory, Proof, Router, Target } from "./schema-guards.ts";
@@ -89,9 +90,7 @@ export const Environment = z.strictObject({
   onCall: key(z.array(line().max(200)), "Who is called when it goes wrong; named in rollback instructions.", [
     "Ada <ada@example.com>",
   ]),
-  notify: key(z.array(name("a channel")).optional(), "Channels that are told; all of them unless some are named.", [
-    "team",
-  ]),
+  notify: routing(),
 });
 
 /** Keeps the description, which `.partial()` alone would lose. */

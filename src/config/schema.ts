@@ -3,7 +3,8 @@
  * what holds where a key of an environment is left out stands in defaults.ts.
  */
 import { z } from "zod";
-import { channels, components, databases, secrets } from "./schema-components.ts";
+import { channels } from "./schema-channels.ts";
+import { components, databases, secrets } from "./schema-components.ts";
 import { type Environment, WrittenEnvironment } from "./schema-environment.ts";
 import { github } from "./schema-forge.ts";
 import { migrations } from "./schema-migrations.ts";

@@ -22,7 +22,75 @@ export const notificationKinds = [
   "superseded",
 ] as const;
 
-export type NotificationKind = (typeof notificationKinds)[number];
+/** `test`: sent by hand to see whether a channel works; it can be routed nowhere. */
+export type NotificationKind = (typeof notificationKinds)[number] | "test";
+
+/** What an alert can mean; `succeeded` resolves it. */
+export const pagedKinds = [
+  "alert",
+  "rollback-triggered",
+  "succeeded",
+  "failed",
+  "rolled-back",
+  "rollback-failed",
+  "quarantined",
+  "backup-failed",
+  "drill-failed",
+  "objective-missed",
+] as const satisfies readonly NotificationKind[];
+
+/** What a page for the public can mean. */
+export const publishedKinds = [
+  "started",
+  "alert",
+  "rollback-triggered",
+  "succeeded",
+  "failed",
+  "cancelled",
+  "rolled-back",
+  "rollback-failed",
+  "quarantined",
+] as const satisfies readonly NotificationKind[];
+
+export type NotificationTone = "info" | "good" | "warn" | "bad";
+
+export const notificationTones = {
+  started: "info",
+  "awaiting-approval": "warn",
+  "approval-reminder": "warn",
+  approved: "info",
+  rejected: "warn",
+  expired: "warn",
+  cancelled: "warn",
+  "stage-passed": "info",
+  "component-updated": "info",
+  alert: "warn",
+  "rollback-triggered": "bad",
+  succeeded: "good",
+  failed: "bad",
+  "rolled-back": "bad",
+  "rollback-failed": "bad",
+  quarantined: "bad",
+  "backup-failed": "bad",
+  "drill-failed": "bad",
+  "objective-missed": "warn",
+  superseded: "info",
+  test: "info",
+} as const satisfies Readonly<Record<NotificationKind, NotificationTone>>;
+
+/** Of a deployment's own end; every other kind comes before one, or belongs to none. */
+const ends: ReadonlySet<NotificationKind> = new Set([
+  "rejected",
+  "expired",
+  "cancelled",
+  "succeeded",
+  "failed",
+  "rolled-back",
+  "rollback-failed",
+  "quarantined",
+  "superseded",
+]);
+export const endsDeployment = (kind: NotificationKind): boolean => ends.has(kind);
 
 export interface Notification {
   readonly kind: NotificationKind;
@@ -40,4 +108,21 @@ export interface Notification {
   readonly rollbackMinutesLeft: number | null;
   /** What the reader should do; ends with a command. */
   readonly next: string;
+  /** The version that serves afterwards, once that is known; null: none. */
+  readonly serves?: string | null;
+  /** Markdown: the summary or the incident report, for channels that take more than a few lines. */
+  readonly report?: string;
+}
+
+/** What every channel has beside the message, as far as there is something to say. */
+export function notificationFacts(notification: Notification): readonly (readonly [label: string, value: string])[] {
+  const { environment, version, deploymentId, backup, rollbackMinutesLeft: minutes, serves } = notification;
+  return [
+    ["Environment", environment],
+    ["Version", version],
+    ["Deployment", deploymentId],
+    ...(serves === undefined ? [] : [["Now serving", serves ?? "nothing"] as const]),
+    ...(backup === null ? [] : [["Backup", backup] as const]),
+    ...(minutes === null ? [] : [["Rollback possible for", `${minutes} min`] as const]),
+  ];
 }

@@ -8,6 +8,7 @@ import type { CheckAction, CheckName, Strictness } from "./checks.ts";
 import type { ForgeUse } from "./forge-settings.ts";
 import type { MetricSourceSettings } from "./metric-settings.ts";
 import type { MigrationSettings } from "./migration-settings.ts";
+import type { NotifierSettings } from "./notifier-settings.ts";
 import type { RouteSettings } from "./routing.ts";
 import type { ScheduledSettings } from "./schedule.ts";
 import type { AdaptiveSettings, RolloutStrategy, VerdictSettings } from "./verdict-settings.ts";
@@ -177,15 +178,7 @@ export interface ApprovalSettings {
   readonly remindEveryMs: number;
 }
 
-export type NotifierSettings =
-  | { readonly name: string; readonly kind: "log-file"; readonly file: string; readonly events: readonly string[] }
-  | {
-      readonly name: string;
-      readonly kind: "webhook";
-      readonly url: ValueOrSecret;
-      readonly signingSecret: ValueOrSecret | null;
-      readonly events: readonly string[];
-    };
+export type { NotifierSettings };
 
 export interface EnvironmentSettings extends ScheduledSettings, ForgeUse {
   readonly project: string;

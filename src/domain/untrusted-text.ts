@@ -28,3 +28,19 @@ export function excerpt(text: string, length: number, redact: (text: string) => 
     .trim();
   return line.length <= length ? line : `${line.slice(0, length)}…`;
 }
+
+/**
+ * At most `most` characters as they are written by `write` (an escape takes more than one), cut where it says so. Whole characters
+ * only, so that no half of an escape or of a surrogate pair is left.
+ */
+export function cutVisibly(text: string, most: number, write: (character: string) => string = (same) => same): string {
+  const cut = " … (cut)";
+  const written = [...text].map(write);
+  if (written.reduce((sum, { length }) => sum + length, 0) <= most) return written.join("");
+  let room = most - cut.length;
+  const fits = written.findIndex(({ length }) => {
+    room -= length;
+    return room < 0;
+  });
+  return `${written.slice(0, fits).join("")}${cut}`;
+}

@@ -45,9 +45,14 @@ export function openTelling(
         ...text,
       };
       const clean = redactor.json(asJson(notification)) as unknown as Notification;
+      const { report: _, ...brief } = clean;
       const rows = parts.notifiers
         .filter((notifier) => notifier.wants(clean))
-        .map(({ name }) => ({ key: `${row.id}/${kind}/${name}/${text.title}`, channel: name, notification: clean }));
+        .map(({ name, takesReport }) => ({
+          key: `${row.id}/${kind}/${name}/${text.title}`,
+          channel: name,
+          notification: takesReport ? clean : brief,
+        }));
       if (rows.length > 0) await ledger.enqueueNotifications(rows);
     },
     async guard() {

@@ -13,6 +13,8 @@ export interface Earlier {
 export interface Notifier {
   readonly kind: string;
   readonly name: string;
+  /** Takes more than a few lines: what it is told comes with the report of the deployment, where there is one. */
+  readonly takesReport?: boolean;
   /**
    * Resolves when the channel took it, with what it wants to see again with the next one of the deployment; rejects when it did not.
    * What is worth another try (remedy `retry`) the outbox tries again, not before `retryAfterMs` of the failure. Never called from

@@ -38,7 +38,8 @@ export function logFileNotifier({ file, name = "log-file" }: LogFileOptions): No
 
 /** The key first, and the time as people read it; texts without what a terminal would obey. */
 function entryOf(notification: Notification, key: string): Readonly<Record<string, unknown>> {
-  const clean = Object.entries(notification).map(([field, value]) => [
+  const { report: _, ...facts } = notification;
+  const clean = Object.entries(facts).map(([field, value]) => [
     field,
     typeof value === "string" ? stripControl(value) : value,
   ]);
@@ -76,7 +77,7 @@ const failed = (name: string, file: string, cause: unknown): SluiceError =>
     remedy: "retry",
     at: `notify.${name}`,
     message: `The notification could not be written to ${file} (${codeOf(cause)}).`,
-    hint: "It is tried again. See that the folder exists, has room and may be written to, then try it: sluice notify <environment>",
+    hint: "It is tried again. See that the folder exists, has room and may be written to, then try it: sluice notify test",
     cause,
   });
 

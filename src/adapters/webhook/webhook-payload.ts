@@ -21,9 +21,11 @@ export interface WebhookPayload {
   readonly rollbackMinutesLeft: number | null;
   /** What to do; ends with a command. */
   readonly next: string;
+  /** The version that serves afterwards, where the deployment has ended; null: none. */
+  readonly serves?: string | null;
 }
 
 export function webhookPayload(notification: Notification, idempotencyKey: string): WebhookPayload {
-  const { kind, atMs, ...facts } = notification;
+  const { kind, atMs, report: _, ...facts } = notification;
   return { idempotencyKey, event: kind, at: new Date(atMs).toISOString(), ...facts };
 }

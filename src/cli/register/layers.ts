@@ -169,19 +169,26 @@ function registerAfter(program: Command, bind: Bind): void {
     );
 
   program
-    .command("notify <environment>")
-    .description("tell the people of an environment something, by every channel")
-    .requiredOption("--title <text>", "in one line")
-    .requiredOption("--message <text>", "what happened")
+    .command("notify <environment> [other]")
+    .usage("<environment> | test [environment]")
+    .description("tell the people of an environment something, by every channel, or see whether the channels work")
+    .option("--title <text>", "in one line")
+    .option("--message <text>", "what happened")
     .option("--event <kind>", "what kind of event it is told as", "component-updated")
+    .option("--channel <name>", "by this channel alone")
+    .option("--again", "try once more what was given up")
     .option("--dry-run", "show which channels there are")
     .addHelpText(
       "after",
-      examples('sluice notify production --title "Maintenance at 22:00" --message "Ten minutes, read only."'),
+      examples(
+        'sluice notify production --title "Maintenance at 22:00" --message "Ten minutes, read only."',
+        "sluice notify test production",
+        "sluice notify production --again",
+      ),
     )
     .action(
-      bind(async (session, environment: string, options: NotifyOptions) =>
-        (await import("../commands/notify.ts")).notifyCommand(session, environment, options),
+      bind(async (session, environment: string, other: string | undefined, options: NotifyOptions) =>
+        (await import("../commands/notify.ts")).notifyCommand(session, [environment, other], options),
       ),
     );
 }
