@@ -221,7 +221,7 @@ async function makeRepository(
 ): Promise<void> {
   await git("init", "--quiet", "--template=", "--initial-branch=main");
   for (const release of releases) {
-    rmSync(join(folder, "migrations"), { recursive: true, force: true });
+    for (const own of ["migrations", "db"]) rmSync(join(folder, own), { recursive: true, force: true });
     for (const [path, content] of tinyTree(release, configuration)) {
       mkdirSync(dirname(join(folder, path)), { recursive: true });
       writeFileSync(join(folder, path), content);

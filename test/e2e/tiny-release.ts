@@ -8,6 +8,8 @@ export interface TinyRelease {
   readonly behaviour: Behaviour;
   /** Ids of its migrations, those of earlier releases included. */
   readonly migrations?: readonly string[];
+  /** Of a tool of its own, by name in `db/migrations`; those of earlier releases included. */
+  readonly sql?: Readonly<Record<string, string>>;
 }
 
 export const tinyReleases: readonly TinyRelease[] = [
@@ -127,6 +129,7 @@ export function tinyConfiguration(place: TinyPlace): string {
 /** Path → content of one release's commit. */
 export function tinyTree(release: TinyRelease, configuration: string): ReadonlyMap<string, string> {
   const migrations = (release.migrations ?? ["none"]).map((id) => [`migrations/${id}.sql`, `-- ${id}\n`] as const);
+  const sql = Object.entries(release.sql ?? {}).map(([name, text]) => [`db/migrations/${name}`, text] as const);
   return new Map([
     ["sluice.yaml", configuration],
     [".gitignore", ".sluice/\ndeployment-logs/\ndata/\n"],
@@ -135,5 +138,6 @@ export function tinyTree(release: TinyRelease, configuration: string): ReadonlyM
     ["server.mjs", server],
     ["migrate.mjs", migrate],
     ...migrations,
+    ...sql,
   ]);
 }
