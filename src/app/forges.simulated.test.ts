@@ -4,10 +4,12 @@ import { closeAfterEach, hasDescription, openGithub, token } from "../../test/gi
 import { checkOn } from "../../test/github/world.ts";
 import { loadConfiguration } from "../config/load.ts";
 import { resolveEnvironment } from "../config/resolve.ts";
+import type { Notification } from "../domain/notification.ts";
 import { Secret } from "../domain/secret.ts";
 import type { EnvironmentSettings } from "../domain/settings.ts";
 import { realClock } from "../testing/real-clock.ts";
 import { ciGateFor, forgeFor } from "./forges.ts";
+import { notifiersFor } from "./notifiers.ts";
 import { secretLookup } from "./secret-lookup.ts";
 
 const clock = realClock();
@@ -56,7 +58,50 @@ describe.skipIf(!hasDescription)("the CI gate of an environment", () => {
   });
 });
 
+describe.skipIf(!hasDescription)("a channel of the kind github", () => {
+  closeAfterEach();
+
+  test("N2 it tells the repository that the configuration names, with the report", async () => {
+    const { options, repository, sha } = await openGithub();
+    const github = `github: { repository: acme/shop, url: "${options.url}", token: { secret: GITHUB_TOKEN } }
+notify: { github: { kind: github, labels: [broken] } }`;
+    const settings = settingsOf(github, "{ checks: [lint] }");
+    const resolve = secretLookup(new Map([["GITHUB_TOKEN", new Secret("GITHUB_TOKEN", token)]]));
+    const [channel] = notifiersFor(settings, resolve, clock);
+    const notification: Notification = {
+      ...{ kind: "failed", atMs: 0, project: "shop", environment: "production", environmentUrl: null },
+      ...{ deploymentId: "1-abc", version: "v1.0.0", commit: sha, title: "It failed", message: "No.", next: "sluice" },
+      ...{ backup: null, rollbackMinutesLeft: null, report: "# The report of 1-abc" },
+    };
+
+    await channel?.tell(notification, "1-abc/failed", never);
+
+    expect(repository.issues).toMatchObject([{ title: "It failed", labels: ["broken"] }]);
+    expect(repository.issues[0]?.body).toContain("# The report of 1-abc");
+    expect(repository.deployments[0]?.statuses).toMatchObject([{ state: "failure" }]);
+    expect(repository.statuses).toMatchObject([{ state: "failure", context: "sluice/production" }]);
+  });
+});
+
 test.each([
+  [
+    "a channel without a repository",
+    "notify: { github: { kind: github } }",
+    "{ command: [x, '{commit}'] }",
+    "no repository at GitHub",
+  ],
+  [
+    "workflows without a candidate",
+    "github: { repository: a/b, token: { secret: GITHUB_TOKEN } }\nnotify: { github: { kind: github, workflows: [a.yml] } }",
+    "{ checks: [lint] }",
+    "on the tag of a candidate",
+  ],
+  [
+    "a workflow that is no file name",
+    "github: { repository: a/b, token: { secret: GITHUB_TOKEN } }\nnotify: { github: { kind: github, tell: [candidates], workflows: [../x] } }",
+    "{ checks: [lint] }",
+    "names no workflow",
+  ],
   ["checks without a repository", "", "{ checks: [lint] }", "no repository at GitHub"],
   [
     "two ways to ask",

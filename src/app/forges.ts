@@ -12,7 +12,12 @@ import type { Forge } from "../ports/forge.ts";
 import type { Resolve } from "./secret-lookup.ts";
 
 /** Made when it is first asked: a missing secret must not keep anything from being wired. */
-export function forgeFor(settings: EnvironmentSettings, resolve: Resolve, clock: Clock): Forge | undefined {
+export function forgeFor(
+  settings: EnvironmentSettings,
+  resolve: Resolve,
+  clock: Clock,
+  patienceMs = 60_000,
+): Forge | undefined {
   const { forge } = settings;
   if (!forge) return undefined;
   let made: Forge | undefined;
@@ -22,6 +27,7 @@ export function forgeFor(settings: EnvironmentSettings, resolve: Resolve, clock:
       url: forge.url,
       auth: authOf(forge.auth, resolve),
       clock,
+      patienceMs,
     });
     return made;
   };
@@ -29,6 +35,12 @@ export function forgeFor(settings: EnvironmentSettings, resolve: Resolve, clock:
     kind: forge.kind,
     repository: forge.repository,
     checks: async (...args) => github().checks(...args),
+    openIncident: async (...args) => github().openIncident(...args),
+    closeIncident: async (...args) => github().closeIncident(...args),
+    reportDeployment: async (...args) => github().reportDeployment(...args),
+    reportStatus: async (...args) => github().reportStatus(...args),
+    publishRelease: async (...args) => github().publishRelease(...args),
+    startWorkflow: async (...args) => github().startWorkflow(...args),
     clockAheadMs: () => made?.clockAheadMs(),
   };
 }

@@ -47,6 +47,10 @@ function settingsOf(name: string, channel: Written, absolute: Absolute): Notifie
       const { kind, api, routingKey } = channel;
       return { ...common, kind, api, routingKey };
     }
+    case "github": {
+      const { kind, tell: topics, labels, workflows } = channel;
+      return { ...common, kind, topics, labels, workflows };
+    }
   }
 }
 

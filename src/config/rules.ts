@@ -9,6 +9,7 @@ import type { ReadFile } from "./read-file.ts";
 import { approvalRules } from "./rules-approvals.ts";
 import { backupRules } from "./rules-backups.ts";
 import { checkRules } from "./rules-checks.ts";
+import { forgeRules } from "./rules-forge.ts";
 import { namingRules } from "./rules-names.ts";
 import { scheduleRules } from "./rules-schedules.ts";
 import { secretRules } from "./rules-secrets.ts";
@@ -21,6 +22,7 @@ const rules: readonly Rule[] = [
   ...approvalRules,
   ...timingRules,
   ...checkRules,
+  ...forgeRules,
   ...backupRules,
   ...scheduleRules,
 ];

@@ -1,6 +1,7 @@
 /** The channels that people are told by, and which events of an environment go where (N2 N3). */
 import { z } from "zod";
 import { type NotificationKind, notificationKinds, pagedKinds, publishedKinds } from "../domain/notification.ts";
+import { forgeChannel } from "./schema-forge.ts";
 import { file, httpUrl, key, line, name, say, secretName } from "./schema-values.ts";
 
 const events = <const Kinds extends readonly [NotificationKind, ...NotificationKind[]]>(
@@ -141,9 +142,14 @@ const PagerDuty = z.strictObject({
   events: events(pagedKinds),
 });
 
+const Github = z.strictObject({ ...forgeChannel(), events: events(notificationKinds) });
+
 export const channels = () =>
   key(
-    z.record(name("a channel"), z.discriminatedUnion("kind", [LogFile, Webhook, Slack, Email, Statuspage, PagerDuty])),
+    z.record(
+      name("a channel"),
+      z.discriminatedUnion("kind", [LogFile, Webhook, Slack, Email, Statuspage, PagerDuty, Github]),
+    ),
     "Channels that people are told by, by name.",
     { log: { kind: "log-file", file: "deployment-logs/notifications.log" } },
   );

@@ -1,5 +1,6 @@
 /** GitHub: which repository, with what right, and which of its checks must have passed. */
 import { z } from "zod";
+import { forgeTopics } from "../domain/forge-settings.ts";
 import { count, httpUrl, key, line, say, secretName, shown } from "./schema-values.ts";
 
 const secretRef = (example: string) => z.strictObject({ secret: key(secretName(), "Name of a secret.", example) });
@@ -67,3 +68,37 @@ export const requiredCheck = () =>
     ],
     { error: say("that names no check", 'write "test", { name: test, app: github-actions } or { status: … }') },
   );
+
+const label = () =>
+  line()
+    .max(50)
+    .refine((text) => !text.includes(","), {
+      error: say("a label holds a comma", "GitHub's lists of labels are cut there"),
+    });
+
+/** What a channel of the kind `github` has besides its events. */
+export const forgeChannel = () => ({
+  kind: key(z.literal("github"), "The repository at GitHub that `github` names.", "github"),
+  tell: key(
+    z.array(z.enum(forgeTopics)).min(1).default(["deployments", "statuses", "issues", "releases"]),
+    "deployments and their statuses; statuses of the commit; issues, one for each incident, closed by the next success; the releases of deployed tags; candidates, a release rc-X.Y.Z after a success.",
+    ["deployments", "issues"],
+  ),
+  labels: key(
+    z.array(label()).min(1).max(20).default(["sluice-incident"]),
+    "Labels of the issues; by the first one Sluice finds its own again.",
+    ["sluice-incident", "production"],
+  ),
+  workflows: key(
+    z
+      .array(
+        z.string().regex(/^[A-Za-z0-9._-]{1,100}\.ya?ml$/, {
+          error: ({ input }) => say(`${shown(input)} names no workflow`, "write its file name, as in e2e.yml"),
+        }),
+      )
+      .max(20)
+      .default([]),
+    "File names of workflows that are started on the tag of a candidate (T10).",
+    ["e2e.yml"],
+  ),
+});

@@ -17,6 +17,10 @@ export interface ForgeSettings {
       };
 }
 
+/** What is told at a forge. */
+export const forgeTopics = ["deployments", "statuses", "issues", "releases", "candidates"] as const;
+export type ForgeTopic = (typeof forgeTopics)[number];
+
 /** Absent in settings journalled before there was a forge. */
 export interface ForgeUse {
   readonly forge?: ForgeSettings | null;

@@ -100,6 +100,8 @@ export interface Notification {
   readonly environmentUrl: string | null;
   readonly deploymentId: string;
   readonly version: string;
+  /** Of the release; absent where no deployment is told of, or in what an earlier version of Sluice left to be told. */
+  readonly commit?: string;
   readonly title: string;
   /** What failed, or what happened, in one or two sentences. */
   readonly message: string;

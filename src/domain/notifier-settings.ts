@@ -1,3 +1,5 @@
+import type { ForgeTopic } from "./forge-settings.ts";
+
 /** The channels of an environment, as they are resolved: secrets by name, and which events each is told of. */
 interface Channel<Kind extends string> {
   readonly name: string;
@@ -47,10 +49,17 @@ export interface PagerDutySettings extends Channel<"pagerduty"> {
   readonly routingKey: SecretReference;
 }
 
+export interface GithubSettings extends Channel<"github"> {
+  readonly topics: readonly ForgeTopic[];
+  readonly labels: readonly string[];
+  readonly workflows: readonly string[];
+}
+
 export type NotifierSettings =
   | LogFileSettings
   | WebhookSettings
   | SlackSettings
   | EmailSettings
   | StatuspageSettings
-  | PagerDutySettings;
+  | PagerDutySettings
+  | GithubSettings;

@@ -40,6 +40,7 @@ export function openTelling(
         environmentUrl: settings.url,
         deploymentId: row.id,
         version: row.version,
+        commit: row.commit,
         backup: null,
         rollbackMinutesLeft: null,
         ...text,

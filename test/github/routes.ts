@@ -277,7 +277,7 @@ const issueRoutes: Readonly<Record<string, Route>> = {
       body: text(body.body),
       state: "open",
       reason: null,
-      labels: Array.isArray(body.labels) ? body.labels.map(String) : [],
+      labels: Array.isArray(body.labels) && !repository.dropsLabels ? body.labels.map(String) : [],
       by: login,
       comments: [],
     };

@@ -93,6 +93,8 @@ export interface SimulatedRepository {
   readonly releases: SimulatedRelease[];
   readonly deployments: SimulatedDeployment[];
   readonly issues: SimulatedIssue[];
+  /** GitHub drops the labels of whoever may not set them, in silence. */
+  dropsLabels: boolean;
   /** File names of workflows that can be dispatched. */
   readonly workflows: string[];
   readonly runs: SimulatedRun[];
@@ -115,6 +117,7 @@ export function emptyRepository(owner: string, name: string): SimulatedRepositor
     releases: [],
     deployments: [],
     issues: [],
+    dropsLabels: false,
     workflows: [],
     runs: [],
   };

@@ -102,7 +102,7 @@ export function githubClient(options: GithubOptions): GithubClient {
         if (!isTrouble(result)) return result;
         if (result.kind === "refused") throw result.error(what, options.repository, seen.aheadMs ?? 0);
         const waitMs = pauseAfter(result, tries, once);
-        if (clock.now() + waitMs > endsAtMs) throw unreachable(what, options.repository, result.reason);
+        if (clock.now() + waitMs > endsAtMs) throw unreachable(what, options.repository, result.reason, result.waitMs);
         await clock.sleep(waitMs, signal);
       }
     },

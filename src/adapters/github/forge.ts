@@ -2,6 +2,10 @@
 import type { Forge } from "../../ports/forge.ts";
 import { checksOf } from "./checks.ts";
 import { type GithubOptions, githubClient } from "./client.ts";
+import { reportDeployment, reportStatus } from "./deployments.ts";
+import { closeIncident, openIncident } from "./incidents.ts";
+import { publishRelease } from "./releases.ts";
+import { startWorkflow } from "./workflows.ts";
 
 export function githubForge(options: GithubOptions): Forge {
   const client = githubClient(options);
@@ -9,6 +13,12 @@ export function githubForge(options: GithubOptions): Forge {
     kind: "github",
     repository: options.repository,
     checks: (commit, signal) => checksOf(client, commit, signal),
+    openIncident: (entry, signal) => openIncident(client, entry, signal),
+    closeIncident: (entry, signal) => closeIncident(client, entry, signal),
+    reportDeployment: (entry, signal) => reportDeployment(client, entry, signal),
+    reportStatus: (entry, signal) => reportStatus(client, entry, signal),
+    publishRelease: (entry, signal) => publishRelease(client, entry, signal),
+    startWorkflow: (workflow, tag, commit, signal) => startWorkflow(client, { workflow, tag, commit }, signal),
     clockAheadMs: client.clockAheadMs,
   };
 }

@@ -60,8 +60,7 @@ function withoutAnswer(thrown: unknown, message: string, redact: (text: string) 
   return {
     trouble: true,
     kind: "refused",
-    error: (what, repository) =>
-      error("FORGE_REFUSED", `${what} of ${repository} could not be asked: ${said}.`, keyHint),
+    error: (what, repository) => error(`${what} of ${repository} could not be asked: ${said}.`, keyHint),
   };
 }
 
@@ -87,20 +86,17 @@ function limitOf({ status, headers, said }: Refusal, nowMs: number): Trouble | u
 function refused(refusal: Refusal, what: string, repository: string, aheadMs: number): SluiceError {
   const { status, said } = refusal;
   const skew = clockFault(said, aheadMs);
-  if (skew)
-    return error(
-      "FORGE_REFUSED",
-      `GitHub refused the App's JWT: ${skew}.`,
-      "Set this machine's clock right: timedatectl",
-    );
+  if (skew) return error(`GitHub refused the App's JWT: ${skew}.`, "Set this machine's clock right: timedatectl");
   const lacks = lackOf(refusal);
   if (lacks) {
     const message = `The token may not do this: ${what} of ${repository} takes ${lacks}.`;
-    return error("FORGE_REFUSED", message, "Give it to the token or the App, then: sluice check");
+    return error(message, "Give it to the token or the App, then: sluice check");
   }
   if (status === 404)
-    return error("FORGE_REFUSED", `GitHub knows no ${what} of ${repository}, or hides it from this token.`, nameHint);
-  return error("FORGE_REFUSED", `GitHub refused ${what} of ${repository} (${status}): ${said}`, otherHint(status));
+    return error(`GitHub knows no ${what} of ${repository}, or hides it from this token.`, nameHint, {
+      status,
+    });
+  return error(`GitHub refused ${what} of ${repository} (${status}): ${said}`, otherHint(status));
 }
 
 const nameHint = "Compare the name, and what the token may see, then: sluice check";
@@ -133,14 +129,15 @@ const words = (header: string | number | undefined): readonly string[] =>
     .map((word) => word.trim())
     .filter((word) => word !== "");
 
-export const unreachable = (what: string, repository: string, reason: string): SluiceError =>
+export const unreachable = (what: string, repository: string, reason: string, retryAfterMs?: number): SluiceError =>
   new SluiceError({
     code: "FORGE_UNREACHABLE",
     remedy: "retry",
     at: "adapters.github",
-    message: `GitHub gave no ${what} of ${repository}: ${reason}.`,
+    message: `GitHub gave no answer about ${what} of ${repository}: ${reason}.`,
     hint: "Nothing is known, which is no pass. Try again later: sluice check",
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
 
-const error = (code: "FORGE_REFUSED", message: string, hint: string): SluiceError =>
-  new SluiceError({ code, remedy: "operator", at: "adapters.github", message, hint });
+const error = (message: string, hint: string, cause?: { readonly status: number }): SluiceError =>
+  new SluiceError({ code: "FORGE_REFUSED", remedy: "operator", at: "adapters.github", message, hint, cause });
