@@ -11,7 +11,10 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(root);
 
-const suites = ["test/data/", ...["s3", "disk", "postgres", "sqlite", "age"].map((name) => `src/adapters/${name}/`)];
+const suites = [
+  "test/data/",
+  ...["s3", "disk", "postgres", "mariadb", "sqlite", "age"].map((name) => `src/adapters/${name}/`),
+];
 
 interface Report {
   readonly testResults: readonly {

@@ -30,6 +30,8 @@ const checks: readonly { readonly name: string; readonly argv: readonly string[]
 /** Programs that some tests use. Without one its tests are skipped, and say so. */
 const tools: readonly { readonly program: string; readonly use: string; readonly debian: string }[] = [
   { program: "pg_dump", use: "backups of PostgreSQL", debian: "postgresql" },
+  { program: "mariadbd", use: "backups of MariaDB", debian: "mariadb-server-core" },
+  { program: "mariadb-dump", use: "backups of MariaDB", debian: "mariadb-client" },
   { program: "radosgw", use: "backups in S3 (Ceph)", debian: "ceph-mon ceph-osd radosgw" },
   { program: "haproxy", use: "the HAProxy router and its comparison", debian: "haproxy" },
   { program: "prometheus", use: "Prometheus as a metric source", debian: "prometheus" },

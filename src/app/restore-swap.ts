@@ -32,9 +32,10 @@ const minuteMs = 60_000;
 /** Between reading what is lost and typing it some minutes pass. */
 const typingMinutes = 5;
 
-/** Throws RESTORE_FAILED where the environment has no such database. */
+/** Throws RESTORE_FAILED where the environment has no such database, or one that cannot be swapped. */
 export async function planSwap(parts: Parts, manifest: BackupManifest, signal: AbortSignal): Promise<SwapPlan> {
   const database = databaseOf(parts, manifest);
+  if (database.cannotSwap !== undefined) throw noSwap(manifest, database.cannotSwap);
   const nowMs = parts.clock.now();
   const lostMinutes = Math.max(0, Math.ceil((nowMs - manifest.takenAtMs) / minuteMs));
   const lostBytes = await database.writtenSince(manifest.snapshot ?? null, signal);
@@ -106,3 +107,14 @@ async function record({ ledger, settings }: Parts, plan: SwapPlan, by: string): 
     detail: asJson({ backup: manifest.id, into, kept, lostBytes, lostMinutes }),
   });
 }
+
+/** Before anything is restored. The commands are those of the manifest: they restore into a new database. */
+const noSwap = ({ id, database, restoreCommands }: BackupManifest, reason: string): SluiceError =>
+  new SluiceError({
+    code: "RESTORE_FAILED",
+    remedy: "operator",
+    at: "app.restore-swap",
+    message: `${database} cannot be swapped: ${reason}. Nothing was touched.`,
+    hint: `Restore it into a new database, and point the application at that: sluice restore ${id} --into ${database}_restored --confirm RESTORE`,
+    evidence: `Without Sluice:\n${restoreCommands.join("\n")}`,
+  });

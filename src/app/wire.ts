@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { commandBuilder } from "../adapters/command/builder.ts";
 import { gitSource } from "../adapters/git/source.ts";
+import { cannotSwap, mariaDbDatabase } from "../adapters/mariadb/database.ts";
 import { postgresDatabase } from "../adapters/postgres/database.ts";
 import { postgresGrammar } from "../adapters/postgres-grammar/grammar.ts";
 import { localHost } from "../adapters/process/local-host.ts";
@@ -13,10 +14,11 @@ import { runFolder } from "../adapters/run-folder/run-folder.ts";
 import { sqliteDatabase } from "../adapters/sqlite/database.ts";
 import { resolveSecrets } from "../config/secrets.ts";
 import type { BackupSettings } from "../domain/backup-settings.ts";
+import type { DatabaseSettings } from "../domain/database-settings.ts";
 import { redactor } from "../domain/redactor.ts";
 import type { TesterSettings } from "../domain/routing.ts";
 import { Secret } from "../domain/secret.ts";
-import type { DatabaseSettings, EnvironmentSettings } from "../domain/settings.ts";
+import type { EnvironmentSettings, ValueOrSecret } from "../domain/settings.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Database } from "../ports/database.ts";
@@ -92,27 +94,37 @@ const secretOf = (name: string, value: string | Secret): Secret =>
   value instanceof Secret ? value : new Secret(name, value);
 
 function databaseFor(settings: DatabaseSettings, { parallel }: BackupSettings, resolve: Resolve): Database {
-  if (settings.kind === "sqlite") return sqliteDatabase({ name: settings.name, file: settings.file });
-  return lazily(settings.name, () =>
-    postgresDatabase({
-      name: settings.name,
-      url: secretOf("DATABASE_URL", resolve(settings.url)),
-      ...(parallel ? { parallel } : {}),
-      roomForCopy: settings.roomForCopyBytes ?? null,
-    }),
-  );
+  const { kind, name } = settings;
+  switch (kind) {
+    case "sqlite":
+      return sqliteDatabase({ name, file: settings.file });
+    case "postgres": {
+      const roomForCopy = settings.roomForCopyBytes ?? null;
+      const url = () => urlOf(settings, resolve);
+      const make = () => postgresDatabase({ name, url: url(), ...(parallel ? { parallel } : {}), roomForCopy });
+      return lazily({ kind, name }, make);
+    }
+    case "mariadb":
+    case "mysql": {
+      const { holdWritesMs } = settings;
+      const make = () => mariaDbDatabase({ name, kind, url: urlOf(settings, resolve), holdWritesMs });
+      return lazily({ kind, name, cannotSwap }, make);
+    }
+  }
 }
 
+const urlOf = ({ url }: { readonly url: ValueOrSecret }, resolve: Resolve): Secret =>
+  secretOf("DATABASE_URL", resolve(url));
+
 /** A missing secret must not keep `status`, `plan` and pre-flight from being wired: it is reported when it is used. */
-function lazily(name: string, make: () => Database): Database {
+function lazily(known: Pick<Database, "kind" | "name" | "cannotSwap">, make: () => Database): Database {
   let made: Database | undefined;
   const database = () => {
     made ??= make();
     return made;
   };
   return {
-    kind: "postgres",
-    name,
+    ...known,
     exclusively: async (...args) => database().exclusively(...args),
     beside: (suffix) => database().beside(suffix),
     swapIn: async (...args) => database().swapIn(...args),
@@ -123,13 +135,14 @@ function lazily(name: string, make: () => Database): Database {
     readBack: async (...args) => database().readBack(...args),
     restore: async (...args) => database().restore(...args),
     rehearse: async (...args) => database().rehearse(...args),
-    room: async (use, signal) => {
-      const { room } = database();
-      if (room === undefined) throw new TypeError(`${name} cannot tell its room.`);
-      return room(use, signal);
-    },
+    ...(known.kind === "postgres" && { room: async (...args) => roomOf(database())(...args) }),
     restoreCommands: (...args) => database().restoreCommands(...args),
   };
+}
+
+function roomOf({ name, room }: Database): NonNullable<Database["room"]> {
+  if (room === undefined) throw new TypeError(`${name} cannot tell its room.`);
+  return room;
 }
 
 function routersFor(settings: EnvironmentSettings, clock: Clock, resolve: Resolve): ReadonlyMap<string, Router> {

@@ -5,16 +5,11 @@
 import { resolve } from "node:path";
 import type { CheckAction, CheckName } from "../domain/checks.ts";
 import { checkActionsOf, checkNames, checkTable } from "../domain/checks.ts";
+import type { DatabaseSettings } from "../domain/database-settings.ts";
 import { SluiceError } from "../domain/errors.ts";
 import type { MigrationSettings } from "../domain/migration-settings.ts";
 import type { RouteSettings } from "../domain/routing.ts";
-import type {
-  ApprovalSettings,
-  ComponentSettings,
-  DatabaseSettings,
-  EnvironmentSettings,
-  SecretSettings,
-} from "../domain/settings.ts";
+import type { ApprovalSettings, ComponentSettings, EnvironmentSettings, SecretSettings } from "../domain/settings.ts";
 import { completeEnvironment } from "./merge.ts";
 import type { ReadFile } from "./read-file.ts";
 import { backupSettings } from "./resolve-backup.ts";
@@ -143,15 +138,23 @@ function routeOf(route: WrittenRoute, ownPort: number | undefined): RouteSetting
   };
 }
 
-function databasesOf(configuration: Configuration, absolute: Absolute): readonly DatabaseSettings[] {
-  return Object.entries(configuration.databases).map(([name, database]) =>
-    database.kind === "postgres"
-      ? {
-          ...{ name, kind: database.kind, url: database.url },
-          ...(database.roomForCopy !== undefined && { roomForCopyBytes: database.roomForCopy }),
-        }
-      : { name, kind: database.kind, file: absolute(database.file) },
-  );
+type WrittenDatabase = Configuration["databases"][string];
+
+const databasesOf = (configuration: Configuration, absolute: Absolute): readonly DatabaseSettings[] =>
+  Object.entries(configuration.databases).map(([name, database]) => databaseOf(name, database, absolute));
+
+function databaseOf(name: string, database: WrittenDatabase, absolute: Absolute): DatabaseSettings {
+  switch (database.kind) {
+    case "postgres": {
+      const { kind, url, roomForCopy } = database;
+      return { name, kind, url, ...(roomForCopy !== undefined && { roomForCopyBytes: roomForCopy }) };
+    }
+    case "sqlite":
+      return { name, kind: database.kind, file: absolute(database.file) };
+    case "mariadb":
+    case "mysql":
+      return { name, kind: database.kind, url: database.url, holdWritesMs: database.holdWrites ?? null };
+  }
 }
 
 function migrationsOf(configuration: Configuration): readonly MigrationSettings[] {

@@ -15,7 +15,6 @@ import {
   port,
   say,
   secretName,
-  size,
   valueOrSecret,
   variableName,
 } from "./schema-values.ts";
@@ -151,36 +150,4 @@ export const components = () =>
         error: say("there are more than 100 components", "deploy what belongs together, and split the rest"),
       }),
     "What is deployed, by name, in the order in which it is started and shifted.",
-  );
-
-export const databases = () =>
-  key(
-    z.record(
-      name("a database"),
-      z.discriminatedUnion("kind", [
-        z.strictObject({
-          kind: key(z.literal("postgres"), "PostgreSQL.", "postgres"),
-          url: key(valueOrSecret(), "Connection URL; with a password in it, a secret.", {
-            secret: "SHOP_DATABASE_URL",
-          }),
-          roomForCopy: key(
-            size().optional(),
-            "What a restored copy may take on the server, for a test or a swap, where its disk cannot be seen from here.",
-            "200GB",
-          ),
-        }),
-        z.strictObject({
-          kind: key(z.literal("sqlite"), "SQLite.", "sqlite"),
-          file: key(
-            file().refine((path) => path !== ":memory:" && !path.startsWith("file:"), {
-              error: say("the database is no file", "write the path of its file, relative to the project"),
-            }),
-            "The database file, relative to the project.",
-            "data/shop.sqlite",
-          ),
-        }),
-      ]),
-    ),
-    "Databases that are backed up before a deployment and asked whether they answer, by name.",
-    { main: { kind: "postgres", url: { secret: "SHOP_DATABASE_URL" } } },
   );

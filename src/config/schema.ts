@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import { channels } from "./schema-channels.ts";
-import { components, databases, secrets } from "./schema-components.ts";
+import { components, secrets } from "./schema-components.ts";
+import { databases } from "./schema-databases.ts";
 import { type Environment, WrittenEnvironment } from "./schema-environment.ts";
 import { github } from "./schema-forge.ts";
 import { migrations } from "./schema-migrations.ts";

@@ -5,6 +5,7 @@
 
 import type { BackupSettings } from "./backup-settings.ts";
 import type { CheckAction, CheckName, Strictness } from "./checks.ts";
+import type { DatabaseSettings } from "./database-settings.ts";
 import type { ForgeUse } from "./forge-settings.ts";
 import type { MetricSourceSettings } from "./metric-settings.ts";
 import type { MigrationSettings } from "./migration-settings.ts";
@@ -47,15 +48,6 @@ export interface ComponentSettings {
   /** Null: the component gets no traffic through a router (a worker): it is replaced at the end of the rollout. */
   readonly route: RouteSettings | null;
 }
-
-export type DatabaseSettings =
-  | {
-      readonly name: string;
-      readonly kind: "postgres";
-      readonly url: ValueOrSecret;
-      readonly roomForCopyBytes?: number;
-    }
-  | { readonly name: string; readonly kind: "sqlite"; readonly file: string };
 
 export interface HealthCheckSettings {
   readonly name: string;

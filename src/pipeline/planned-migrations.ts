@@ -3,7 +3,7 @@
 import { onlyCommentsDiffer } from "../domain/migrations/comments.ts";
 import { underWindow, type WindowFacts } from "../domain/migrations/contract-window.ts";
 import { type AppliedMark, findDrift, isEdited } from "../domain/migrations/drift.ts";
-import type { MigrationFinding, MigrationVerdict } from "../domain/migrations/finding.ts";
+import { type MigrationFinding, type MigrationVerdict, unread } from "../domain/migrations/finding.ts";
 import { lintMigrations } from "../domain/migrations/lint.ts";
 import { lintSqliteMigrations } from "../domain/migrations/sqlite-lint.ts";
 import type { Finding, PlannedMigration } from "../domain/plan.ts";
@@ -92,7 +92,9 @@ async function judge(
   parts: Parts,
   signal: AbortSignal,
 ): Promise<readonly MigrationVerdict[]> {
-  if (parts.databases.find(({ name }) => name === database)?.kind === "sqlite") return lintSqliteMigrations(pending);
+  const kind = parts.databases.find(({ name }) => name === database)?.kind;
+  if (kind === "sqlite") return lintSqliteMigrations(pending);
+  if (kind === "mariadb" || kind === "mysql") return pending.map(({ id }) => unread(id, noGrammar));
   const shown = pending.flatMap(({ sql }) => (sql === undefined ? [] : [sql]));
   const readings = shown.length === 0 ? [] : await parts.sqlGrammar.read(shown, signal);
   const next = readings.values();
@@ -103,6 +105,9 @@ async function judge(
     }),
   );
 }
+
+/** PostgreSQL's grammar would misread it, and misread is worse than not read. */
+const noGrammar = "there is no grammar of MariaDB and MySQL here, so a person has to read it";
 
 /** How many earlier versions are looked at: more than anybody promotes within a rollback window. */
 const servedSeen = 50;

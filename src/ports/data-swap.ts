@@ -4,6 +4,8 @@ import type { SnapshotFacts } from "../domain/backup.ts";
 export interface DataSwap {
   /** A place next to the live one, by the live one's name and the suffix; fit for `restore`. */
   beside(suffix: string): string;
+  /** Why this engine cannot do that, in words; then nothing is restored for a swap, and `swapIn` throws. */
+  readonly cannotSwap?: string;
   /**
    * `restored` becomes the live one and the live one `kept`, both at once or neither. Sessions of the live one are ended; what
    * cannot be ended from here (a SQLite file that a process has open) is a RESTORE_FAILED that says so. Throws RESTORE_FAILED.

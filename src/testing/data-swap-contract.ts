@@ -16,6 +16,7 @@ const untilTheEnd = (): AbortSignal => new AbortController().signal;
 export function dataSwapContract(inWorld: InWorld): void {
   inWorld("B7 a restored database takes the live one's name, and the one before is kept beside it", async (world) => {
     const { database, factsAt, insertRow, livePlace } = world;
+    if (database.cannotSwap !== undefined) return refused(world);
     const dump = await database.dump(untilTheEnd());
     const [restored, kept] = [database.beside("restored"), database.beside("before")];
     await database.restore(dump.format, dump.bytes, restored, untilTheEnd());
@@ -42,4 +43,16 @@ export function dataSwapContract(inWorld: InWorld): void {
     expect((await database.facts(untilTheEnd())).tables).toEqual(before.tables);
     expect(await world.factsAt(database.beside("before"))).toBeUndefined();
   });
+}
+
+/** One that cannot do it says so and changes nothing. */
+async function refused({ database, factsAt }: SwapWorld): Promise<void> {
+  const before = await database.facts(untilTheEnd());
+
+  const swapping = database.swapIn(database.beside("restored"), database.beside("before"), untilTheEnd());
+
+  await expect(swapping).rejects.toMatchObject({ failure: { code: "RESTORE_FAILED" } });
+  await expect(swapping).rejects.toThrow(database.cannotSwap);
+  expect((await database.facts(untilTheEnd())).tables).toEqual(before.tables);
+  expect(await factsAt(database.beside("before"))).toBeUndefined();
 }

@@ -46,7 +46,7 @@ Where nothing serves yet nothing can break, and only rule 14 (a changed history)
 
 ## How they are read
 
-PostgreSQL's migrations are read by PostgreSQL's own grammar (libpg-query, the parser of version 18), SQLite's by their tokens. What cannot be read, is longer than half a million
+PostgreSQL's migrations are read by PostgreSQL's own grammar (libpg-query, the parser of version 18), SQLite's by their tokens; those of MariaDB and MySQL are not read, and count as what cannot be. What cannot be read, is longer than half a million
 characters, takes longer than 20 seconds or hides its statements (DO, EXECUTE, unknown functions, psql commands) is never taken for harmless: rule 13. So is a migration whose tool does
 not show its SQL: a \`kind: command\` shows it by printing \`{"id": …, "sql": …}\` for each pending one.
 

@@ -3,11 +3,11 @@ import { Readable } from "node:stream";
 import type { SluiceError } from "../../domain/errors.ts";
 import type { Reading } from "../../ports/database.ts";
 import { type CommandResult, runCommand } from "../run-command.ts";
+import { outputOf, watched } from "../tool-output.ts";
 import type { Connection } from "./connection.ts";
 import type { Packing, ParallelOptions } from "./packing.ts";
 import { readingOf } from "./rendering.ts";
 import { withUnpacked } from "./scratch-folder.ts";
-import { outputOf, watched } from "./tool-output.ts";
 import type { Tools } from "./tools.ts";
 
 export interface Archive {

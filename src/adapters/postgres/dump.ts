@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { SluiceError } from "../../domain/errors.ts";
 import type { Dump } from "../../ports/database.ts";
+import { outputOf, type ToolRequest } from "../tool-output.ts";
 import { type Connection, openSession, placeOf, type Session, wordsOf } from "./connection.ts";
 import { beginSnapshot, readFacts, type SnapshotOptions } from "./facts.ts";
 import {
@@ -20,7 +21,6 @@ import {
 import { newScratchFolder, removeScratchFolder, requireFree } from "./scratch-folder.ts";
 import { readRoles, readSnapshotFacts } from "./snapshot-facts.ts";
 import { tarOf } from "./tar.ts";
-import { outputOf, type ToolRequest } from "./tool-output.ts";
 import { type Tools, toolsFor } from "./tools.ts";
 
 export interface DumpOptions extends SnapshotOptions {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { readingDifference, readingOf } from "./rendering.ts";
+import { readingDifference } from "../reading-difference.ts";
+import { ownership, readingOf } from "./rendering.ts";
 
 const sql = `--
 -- PostgreSQL database dump
@@ -53,15 +54,15 @@ test.each([
 ])("Z3 %s that differs is named", async (_what, from, to, words) => {
   const [archive, restored] = [await readingOf(cut(sql, 64)), await readingOf(cut(sql.replace(from, to), 64))];
 
-  expect(readingDifference(archive, restored, true)).toContain(words);
-  expect(readingDifference(archive, archive, true)).toBeUndefined();
+  expect(readingDifference(archive, restored)).toContain(words);
+  expect(readingDifference(archive, archive)).toBeUndefined();
 });
 
 test("Z3 owners are compared where they were restored, and only there", async () => {
   const [archive, restored] = [await readingOf(cut(sql, 64)), await readingOf(cut(sql.replace("TO app", "TO me"), 64))];
 
-  expect(readingDifference(archive, restored, true)).toContain("OWNER TO app");
-  expect(readingDifference(archive, restored, false)).toBeUndefined();
+  expect(readingDifference(archive, restored)).toContain("OWNER TO app");
+  expect(readingDifference(archive, restored, ownership)).toBeUndefined();
 });
 
 test("Z3 a list of a varchar is the same in both of PostgreSQL's spellings, and another list is not", async () => {
@@ -69,6 +70,6 @@ test("Z3 a list of a varchar is the same in both of PostgreSQL's spellings, and 
   const again = `CHECK (((s)::text = ANY (ARRAY[('a'::character varying)::text, ('it''s'::character varying)::text])))\n`;
   const read = (text: string) => readingOf(cut(text, 64));
 
-  expect(readingDifference(await read(first), await read(again), true)).toBeUndefined();
-  expect(readingDifference(await read(first), await read(again.replace("'a'", "'b'")), true)).toBeDefined();
+  expect(readingDifference(await read(first), await read(again))).toBeUndefined();
+  expect(readingDifference(await read(first), await read(again.replace("'a'", "'b'")))).toBeDefined();
 });

@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { humanBytes } from "../../domain/duration.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import { identify } from "../process-identity.ts";
+import { watched } from "../tool-output.ts";
 import type { Connection } from "./connection.ts";
 import { type Unpacking, unpackTar } from "./tar.ts";
-import { watched } from "./tool-output.ts";
 
 /** With the machine's name: the folder may be shared, and a process of another machine cannot be asked after. */
 const prefix = (): string => `sluice-archive-${hostname()}-`;

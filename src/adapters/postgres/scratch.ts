@@ -6,15 +6,16 @@ import { randomBytes } from "node:crypto";
 import type { ProofCheck } from "../../domain/backup.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import type { DatabaseFacts, Rehearsal, RehearsalRequest } from "../../ports/database.ts";
+import { readingDifference } from "../reading-difference.ts";
 import { runCommand } from "../run-command.ts";
+import { outputOf } from "../tool-output.ts";
 import { type Archive, restoreArchive } from "./archive.ts";
 import { type Connection, openSession } from "./connection.ts";
 import { type DumpOptions, serverMajor } from "./dump.ts";
 import { factsOf } from "./facts.ts";
 import type { Packing } from "./packing.ts";
-import { readingDifference, readingOf } from "./rendering.ts";
+import { ownership, readingOf } from "./rendering.ts";
 import { createEmpty, dropDatabase, requireFormat, restoreFailed, withoutHalfMade } from "./restore.ts";
-import { outputOf } from "./tool-output.ts";
 import { type Tools, toolsFor } from "./tools.ts";
 
 interface Scratch {
@@ -119,7 +120,7 @@ async function comparisons(scratch: Scratch, request: RehearsalRequest): Promise
       signal,
       fault: (how, evidence) => restoreFailed(connection, name, `dumping it again ended with ${how}`, evidence),
     });
-    const difference = readingDifference(request.reading, await readingOf(sql), withOwners);
+    const difference = readingDifference(request.reading, await readingOf(sql), withOwners ? undefined : ownership);
     if (difference !== undefined) throw restoreFailed(connection, name, `it is not what was dumped: ${difference}`);
     return `schema, rows and large objects${withOwners ? "" : ", not owners: the user is no superuser"}`;
   }, "dumped again and compared");

@@ -1,14 +1,14 @@
 /**
- * What a PostgreSQL tool prints, as bytes. They end only after the tool exited 0: a killed pg_dump whose output looks whole is
+ * What a database's tool prints, as bytes. They end only after the tool exited 0: a killed pg_dump whose output looks whole is
  * the first lie of the copied recipe. No shell and no pipe between processes that nobody watches.
  */
 import { Readable } from "node:stream";
 import { execa } from "execa";
-import type { SluiceError } from "../../domain/errors.ts";
-import { Secret } from "../../domain/secret.ts";
-import { redactor } from "../redact.ts";
-import { type CommandEnvironment, tailOf } from "../run-command.ts";
-import { type WatchedBytes, watchedBytes } from "../watched-bytes.ts";
+import type { SluiceError } from "../domain/errors.ts";
+import { Secret } from "../domain/secret.ts";
+import { redactor } from "./redact.ts";
+import { type CommandEnvironment, tailOf } from "./run-command.ts";
+import { type WatchedBytes, watchedBytes } from "./watched-bytes.ts";
 
 export interface ToolRequest {
   readonly argv: readonly string[];
