@@ -25,7 +25,8 @@ export interface FailedRun {
 export const lockTimedOut = (output: string): boolean =>
   /\b55P03\b|canceling statement due to lock timeout/.test(output);
 
-const lookHint = "The new code was not started. See what is pending with: sluice migrate --dry-run";
+const lookHint =
+  "The new code was not started. See what is pending with: sluice migrate <environment> <version> --dry-run";
 
 export function failureWords(failed: FailedRun): Explanation {
   const { tool, options, result, output } = failed;
@@ -87,7 +88,7 @@ const byServer: readonly (readonly [RegExp, string, string])[] = [
   [
     /SSL is not enabled on the server/,
     "the tool asks for TLS and the server has none",
-    "Where that is right (a socket, the same machine), add ?sslmode=disable to the URL, then: sluice migrate --dry-run",
+    "Where that is right (a socket, the same machine), add ?sslmode=disable to the URL, then: sluice migrate <environment> <version> --dry-run",
   ],
 ];
 

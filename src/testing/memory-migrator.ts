@@ -49,6 +49,6 @@ function failed(database: string, migration: PendingMigration, error: unknown): 
     remedy: "operator",
     at: `databases.${database}`,
     message: `Migration ${migration.id} failed: ${reason}.`,
-    hint: "See what is still pending with: sluice migrate --dry-run",
+    hint: "See what is still pending with: sluice migrate <environment> <version> --dry-run",
   });
 }

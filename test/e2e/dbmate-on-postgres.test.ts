@@ -121,6 +121,7 @@ describe.skipIf(binFolder === undefined || packages === undefined)("dbmate, depl
     expect(failure?.message).toContain('3_one_ada.sql: could not create unique index "one_ada"');
     expect(failure?.message).toContain("3_one_ada not applied as a whole; taken away again: index one_ada on guests");
     expect(titles(failed)).toContain("main: 3_one_ada left behind: index one_ada on guests (made by 3_one_ada)");
+    expect(failure?.hint).toMatch(/: sluice migrate production v1\.3\.0 --dry-run$/);
     expect(await run("SELECT to_regclass('one_ada') AS found")).toEqual([{ found: null }]);
     expect(await applied()).toEqual(["1", "2"]);
     expect((await project.ask("/"))?.version).toBe("v1.1.0");

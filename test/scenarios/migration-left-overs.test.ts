@@ -78,7 +78,7 @@ function failing(world: World, times = Number.POSITIVE_INFINITY): void {
       applied.add(first.id);
       throw new SluiceError({
         ...{ code: "MIGRATION_FAILED", remedy: "operator", at: "test", message: "nothing is unknown." },
-        hint: "See: sluice migrate --dry-run",
+        hint: "See: sluice migrate <environment> <version> --dry-run",
       });
     },
   } satisfies Partial<Migrator>);

@@ -73,7 +73,7 @@ export function commandMigrator(options: CommandMigratorOptions): Migrator {
           code: "MIGRATION_FAILED",
           at,
           what: `The pending migrations of ${options.name} could not be listed`,
-          hint: "Nothing was changed. Correct the command or what it complains about, then run: sluice migrate --dry-run",
+          hint: "Nothing was changed. Correct the command or what it complains about, then run: sluice migrate <environment> <version> --dry-run",
         },
       );
       return understood(lines) ?? refuseOutput(options.name, at, lines);
@@ -190,7 +190,7 @@ function refuseOutput(name: string, at: string, lines: readonly string[]): never
     remedy: "operator",
     at,
     message: `The pending migrations of ${name} are not known: what its command printed is not a list of migrations.`,
-    hint: 'It must print one id per line or one {"id","sql"} object per line, and nothing else on standard output. Try it with: sluice migrate --dry-run',
+    hint: 'It must print one id per line or one {"id","sql"} object per line, and nothing else on standard output. Try it with: sluice migrate <environment> <version> --dry-run',
     evidence: tailOf(lines.join("\n")),
   });
 }

@@ -51,6 +51,6 @@ function explain(output: string): Explanation | undefined {
   if (applying === undefined || error === undefined) return undefined;
   return {
     message: `${applying}: ${error}`,
-    hint: "The new code was not started. Correct the migration in a new release; see what is pending with: sluice migrate --dry-run",
+    hint: "The new code was not started. Correct the migration in a new release; see what is pending with: sluice migrate <environment> <version> --dry-run",
   };
 }

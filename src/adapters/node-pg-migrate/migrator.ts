@@ -131,12 +131,12 @@ function explain(output: string): Explanation | undefined {
   if (/Not run migration (\S+) is preceding already run migration (\S+)/.test(output))
     return {
       message: "the release's migrations are in another order than those that are applied",
-      hint: "Rename the new one so that it comes last, then: sluice migrate --dry-run",
+      hint: "Rename the new one so that it comes last, then: sluice migrate <environment> <version> --dry-run",
     };
   const error = /^error: (.+)$/m.exec(output)?.[1];
   if (error === undefined) return undefined;
   return {
     message: error,
-    hint: "The new code was not started. Correct the migration in a new release; see what is pending with: sluice migrate --dry-run",
+    hint: "The new code was not started. Correct the migration in a new release; see what is pending with: sluice migrate <environment> <version> --dry-run",
   };
 }

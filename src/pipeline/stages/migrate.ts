@@ -186,11 +186,15 @@ function stateOf(before: readonly string[], left: readonly string[]): string {
 async function explain(thrown: unknown, task: Task, ctx: StageContext): Promise<unknown> {
   if (!(thrown instanceof SluiceError)) return thrown;
   const state = await stateAfter(task, ctx, ctx.signal);
-  if (state === undefined) return thrown;
+  const { message, hint } = thrown.failure;
   return new SluiceError({
     ...thrown.failure,
-    message: `${thrown.failure.message} State of ${task.migrator.database}: ${state.words}.`,
-    ...(state.hint === undefined ? {} : { hint: state.hint }),
+    message: state === undefined ? message : `${message} State of ${task.migrator.database}: ${state.words}.`,
+    hint: runnable(state?.hint ?? hint, task, ctx),
     cause: thrown,
   });
 }
+
+/** A migrator does not know for whom it works; its commands should run as they are printed. */
+const runnable = (hint: string, { intent }: Task, { parts }: StageContext): string =>
+  hint.replaceAll("<environment> <version>", `${parts.settings.environment} ${intent.release.version}`);
