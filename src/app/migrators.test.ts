@@ -61,3 +61,25 @@ test("W4 what would be run can be shown without any secret", () => {
   ]);
   expect(applyCommandOf(tool({})).at(-1)).toBe("migrate");
 });
+
+test("M2 the schema is compared in PostgreSQL and SQLite, and in no other kind of database", () => {
+  const kinds = ["postgres", "sqlite", "mariadb", "command"].map((kind) => {
+    const commands = { kind: "command", apply: ["a"], pending: ["p"], environment: {}, timeoutMs: 1_000 } as const;
+    const [migrator] = migratorsFor(
+      {
+        migrations: [{ database: "main", ...commands }],
+        databases: [{ name: "main", kind, url: "postgresql://owner@db/shop", file: "shop.db" }],
+      } as unknown as EnvironmentSettings,
+      (value) => String(value),
+      realClock(),
+    );
+    return [kind, migrator?.schema?.kind, typeof migrator?.settle];
+  });
+
+  expect(kinds).toEqual([
+    ["postgres", "postgres", "function"],
+    ["sqlite", "sqlite", "undefined"],
+    ["mariadb", undefined, "undefined"],
+    ["command", undefined, "undefined"],
+  ]);
+});

@@ -65,7 +65,8 @@ function schemaCareFor(
     const toolTables = [(migration.table ?? "_prisma_migrations").split(".").at(-1) ?? ""];
     return postgresSchemaCare({ database, toolTables, url: () => urlOf(migration, databases, resolve) });
   }
-  if (own === undefined) return undefined;
+  // Of no other kind is the schema compared.
+  if (own?.kind !== "postgres") return undefined;
   return postgresSchemaCare({ database, toolTables: [], url: () => secretUrl(resolve(own.url)) });
 }
 
