@@ -170,8 +170,15 @@ function spoiling(backups: MemoryBackupStore, faults: Faults, spoil?: FakesOptio
   };
 }
 
+/** What waits so long has given up on it: an answer that never came is none. */
+const neverAnswers = async (clock: Clock, signal: AbortSignal): Promise<never> => {
+  await clock.sleep(hour, signal);
+  throw new Error("the channel did not answer within an hour");
+};
+
 const notifierOf = (channel: MemoryNotifier, clock: Clock, hangs: () => boolean): Shared["notifiers"][number] => ({
   ...channel,
   wants: () => true,
-  tell: (notification, key, signal) => (hangs() ? clock.sleep(hour, signal) : channel.tell(notification, key, signal)),
+  tell: (notification, key, signal) =>
+    hangs() ? neverAnswers(clock, signal) : channel.tell(notification, key, signal),
 });
