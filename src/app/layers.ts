@@ -141,7 +141,10 @@ export async function migrateAlone(
   });
 }
 
-/** A lock that the same person holds already, for an incident, stays theirs afterwards. */
+/**
+ * A lock that the same person holds already, for an incident, stays theirs afterwards; one for the very same work was left by a process
+ * that died in it.
+ */
 export async function underManualLock<T>(parts: Parts, by: string, reason: string, work: () => Promise<T>): Promise<T> {
   const { ledger, settings } = parts;
   const before = await ledger.lock(settings.environment);
@@ -153,7 +156,8 @@ export async function underManualLock<T>(parts: Parts, by: string, reason: strin
   } finally {
     const now = await ledger.lock(settings.environment);
     const ours = now?.kind === "manual" && now.heldBy === mine?.heldBy && now.sinceMs === mine.sinceMs;
-    if (ours && before?.sinceMs !== now.sinceMs) await ledger.forceUnlock(settings.environment, by, `${reason} ended`);
+    const stays = before?.sinceMs === now?.sinceMs && before?.reason !== reason;
+    if (ours && !stays) await ledger.forceUnlock(settings.environment, by, `${reason} ended`);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { type BackupManifest, rowsOf, tablesOf } from "../domain/backup.ts";
 import { humanBytes } from "../domain/duration.ts";
-import { SluiceError } from "../domain/errors.ts";
+import { failureOf, SluiceError } from "../domain/errors.ts";
 import { asJson } from "../domain/json.ts";
 import { underDataLock } from "../pipeline/data-lock.ts";
 import type { Parts } from "../pipeline/parts.ts";
@@ -12,8 +12,11 @@ import { databaseOf } from "../pipeline/stored-backup.ts";
 import { restoreBackup } from "./backups.ts";
 import { appendForEnvironment } from "./environment-events.ts";
 import { type Reporter, underManualLock } from "./layers.ts";
+import { placesOf, sayEnd, swapReason, swapStep } from "./unfinished-swap.ts";
 
 export interface SwapPlan {
+  /** Part of both names. */
+  readonly time: string;
   readonly manifest: BackupManifest;
   /** Where it is restored first. */
   readonly into: string;
@@ -36,6 +39,7 @@ const typingMinutes = 5;
 export async function planSwap(parts: Parts, manifest: BackupManifest, signal: AbortSignal): Promise<SwapPlan> {
   const database = databaseOf(parts, manifest);
   if (database.cannotSwap !== undefined) throw noSwap(manifest, database.cannotSwap);
+  await database.swappable?.(signal);
   const nowMs = parts.clock.now();
   const lostMinutes = Math.max(0, Math.ceil((nowMs - manifest.takenAtMs) / minuteMs));
   const lostBytes = await database.writtenSince(manifest.snapshot ?? null, signal);
@@ -46,8 +50,8 @@ export async function planSwap(parts: Parts, manifest: BackupManifest, signal: A
   const written = lostBytes === null ? "" : `, ${humanBytes(lostBytes)} of the write-ahead log`;
   return {
     manifest,
-    into: database.beside(`restored_${time}`),
-    kept: database.beside(`before_${time}`),
+    time,
+    ...placesOf(database, time),
     lostMinutes,
     lostBytes,
     loss: `everything written in the last ${lostMinutes} minutes${written}`,
@@ -66,45 +70,81 @@ export interface Swapped {
   readonly rows: number;
 }
 
-/** Throws LOCK_HELD while anything is deployed, DATABASE_BUSY, BACKUP_UNVERIFIED or RESTORE_FAILED; then nothing was swapped. */
+/**
+ * Throws LOCK_HELD while anything is deployed, DATABASE_BUSY, DISK_FULL, BACKUP_UNVERIFIED or RESTORE_FAILED; then nothing was swapped, and
+ * what was restored was dropped again, or is named with the command that drops it.
+ */
 export async function restoreBySwap(parts: Parts, plan: SwapPlan, by: string, reporter: Reporter): Promise<Swapped> {
   const { manifest } = plan;
   const database = databaseOf(parts, manifest);
   const tell = async (title: string) => reporter.tell(title, "info");
   const claimant = { parts, signal: reporter.signal, holder: `restore by swap, ${by}`, tell };
-  return underManualLock(parts, by, `restore of ${manifest.id} by swap`, () =>
+  return underManualLock(parts, by, swapReason(manifest), () =>
     underDataLock(database, claimant, async (signal) => {
-      const swapped = await restoredAndCompared(parts, plan, signal);
-      await record(parts, plan, by);
-      // The connection of the data lock is ended with the others: from here on only the person's own signal counts.
-      await database.swapIn(plan.into, plan.kept, reporter.signal);
-      return swapped;
+      await sayBegin(parts, plan, by);
+      try {
+        await restoreAndCompare(parts, plan, signal);
+        // The connection of the data lock is ended with the others: from here on only the person's own signal counts.
+        await database.swapIn(plan.into, plan.kept, reporter.signal);
+      } catch (error) {
+        await afterFailure(parts, plan, by, error);
+      }
+      const { id, tables } = manifest;
+      const title = `backup ${id} is the live ${manifest.database}; lost: ${plan.loss}; the one before is kept as ${plan.kept}`;
+      await sayEnd(parts, swapOf(plan, by), { tone: "warn", title });
+      return { tables: tablesOf(tables).length, rows: rowsOf(tables) };
     }),
   );
 }
 
-async function restoredAndCompared(parts: Parts, { into, manifest }: SwapPlan, signal: AbortSignal): Promise<Swapped> {
-  const { differing, facts } = await restoreBackup(parts, manifest, into, signal);
-  if (differing.length === 0) return { tables: tablesOf(facts.tables).length, rows: rowsOf(facts.tables) };
+async function restoreAndCompare(parts: Parts, { into, manifest }: SwapPlan, signal: AbortSignal): Promise<void> {
+  const { differing } = await restoreBackup(parts, manifest, into, signal);
+  if (differing.length === 0) return;
   throw new SluiceError({
     code: "RESTORE_FAILED",
     remedy: "operator",
     at: "app.restore-swap",
     message: `What was restored into ${into} is not what was backed up: ${differing.join(", ")}. Nothing was swapped.`,
-    hint: `The live database is what it was. Look at it, then choose another backup: sluice backup list ${manifest.environment}`,
+    hint: `The live database is what it was. Choose another backup: sluice backup list ${manifest.environment}`,
   });
 }
 
-/** Before it happens: what was done must not be missing from the audit trail. */
-async function record({ ledger, settings }: Parts, plan: SwapPlan, by: string): Promise<void> {
-  const { into, kept, lostBytes, lostMinutes, loss, manifest } = plan;
+/** Returns where the swap did happen, and only its answer was lost. Throws what went wrong, and what became of the copy. */
+async function afterFailure(parts: Parts, plan: SwapPlan, by: string, thrown: unknown): Promise<void> {
+  const database = databaseOf(parts, plan.manifest);
+  // Not bound to the person's signal: cancelling must not leave a copy that nobody knows.
+  const settled = await database
+    .settleSwap?.(plan.into, plan.kept, new AbortController().signal)
+    .catch((error: unknown) => failureOf(error, "app.restore-swap"));
+  if (settled === "swapped") return;
+  const failure = failureOf(thrown, "app.restore-swap");
+  const left = typeof settled === "object" ? settled : undefined;
+  const title = `${plan.manifest.id} did not become the live ${plan.manifest.database}: ${failure.message}`;
+  await sayEnd(parts, swapOf(plan, by), { tone: "bad", title: left ? `${title} ${left.message}` : title });
+  if (failure.code !== "RESTORE_FAILED") throw thrown;
+  const again = `Nothing was swapped, and what was restored was dropped again. Correct the cause, then: sluice restore ${plan.manifest.id} --swap`;
+  const told = left && { message: `${failure.message} ${left.message}`, hint: left.hint };
+  throw new SluiceError({ ...failure, ...(settled === "nothing" ? { hint: again } : told), cause: thrown });
+}
+
+const swapOf = ({ time, manifest }: SwapPlan, by: string) => ({
+  time,
+  backup: manifest.id,
+  database: manifest.database,
+  by,
+});
+
+/** Before anything is restored: a process that dies leaves names that the next one finds. */
+async function sayBegin({ ledger, settings }: Parts, plan: SwapPlan, by: string): Promise<void> {
+  const { into, kept, lostBytes, lostMinutes, loss, manifest, time } = plan;
+  const { id: backup, database } = manifest;
   await appendForEnvironment(ledger, settings.environment, {
-    step: "restore",
-    phase: "progress",
-    title: `${by} makes backup ${manifest.id} the live ${manifest.database}; lost: ${loss}; kept as ${kept}`,
+    step: swapStep,
+    phase: "begin",
+    title: `${by} makes backup ${backup} the live ${database}; lost: ${loss}; kept as ${kept}`,
     tone: "warn",
     actor: by,
-    detail: asJson({ backup: manifest.id, into, kept, lostBytes, lostMinutes }),
+    detail: asJson({ swap: time, database, backup, into, kept, lostBytes, lostMinutes }),
   });
 }
 

@@ -101,13 +101,18 @@ function databaseFor(settings: DatabaseSettings, { parallel }: BackupSettings, r
     case "postgres": {
       const roomForCopy = settings.roomForCopyBytes ?? null;
       const url = () => urlOf(settings, resolve);
-      const make = () => postgresDatabase({ name, url: url(), ...(parallel ? { parallel } : {}), roomForCopy });
-      return lazily({ kind, name }, make);
+      const make = once(() => postgresDatabase({ name, url: url(), ...(parallel ? { parallel } : {}), roomForCopy }));
+      return {
+        ...lazily({ kind, name }, make),
+        room: async (...args) => make().room(...args),
+        swappable: async (signal) => make().swappable(signal),
+        settleSwap: async (...args) => make().settleSwap(...args),
+      };
     }
     case "mariadb":
     case "mysql": {
       const { holdWritesMs } = settings;
-      const make = () => mariaDbDatabase({ name, kind, url: urlOf(settings, resolve), holdWritesMs });
+      const make = once(() => mariaDbDatabase({ name, kind, url: urlOf(settings, resolve), holdWritesMs }));
       return lazily({ kind, name, cannotSwap }, make);
     }
   }
@@ -117,12 +122,7 @@ const urlOf = ({ url }: { readonly url: ValueOrSecret }, resolve: Resolve): Secr
   secretOf("DATABASE_URL", resolve(url));
 
 /** A missing secret must not keep `status`, `plan` and pre-flight from being wired: it is reported when it is used. */
-function lazily(known: Pick<Database, "kind" | "name" | "cannotSwap">, make: () => Database): Database {
-  let made: Database | undefined;
-  const database = () => {
-    made ??= make();
-    return made;
-  };
+function lazily(known: Pick<Database, "kind" | "name" | "cannotSwap">, database: () => Database): Database {
   return {
     ...known,
     exclusively: async (...args) => database().exclusively(...args),
@@ -135,14 +135,16 @@ function lazily(known: Pick<Database, "kind" | "name" | "cannotSwap">, make: () 
     readBack: async (...args) => database().readBack(...args),
     restore: async (...args) => database().restore(...args),
     rehearse: async (...args) => database().rehearse(...args),
-    ...(known.kind === "postgres" && { room: async (...args) => roomOf(database())(...args) }),
     restoreCommands: (...args) => database().restoreCommands(...args),
   };
 }
 
-function roomOf({ name, room }: Database): NonNullable<Database["room"]> {
-  if (room === undefined) throw new TypeError(`${name} cannot tell its room.`);
-  return room;
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 function routersFor(settings: EnvironmentSettings, clock: Clock, resolve: Resolve): ReadonlyMap<string, Router> {

@@ -33,6 +33,33 @@ export function dataSwapContract(inWorld: InWorld): void {
     expect((await factsAt(livePlace))?.tables).toHaveLength(written.tables.length);
   });
 
+  inWorld(
+    "B7 a swap that was cut off is cleared away before, and known afterwards; what is live and kept stays",
+    async (world) => {
+      const { database, factsAt, insertRow } = world;
+      if (database.settleSwap === undefined) return;
+      const dump = await database.dump(untilTheEnd());
+      const [restored, kept] = [database.beside("restored"), database.beside("before")];
+      await database.restore(dump.format, dump.bytes, restored, untilTheEnd());
+      await insertRow();
+      const written = await database.facts(untilTheEnd());
+
+      const cleared = await database.settleSwap(restored, kept, untilTheEnd());
+      const left = await factsAt(restored);
+      const again = await database.dump(untilTheEnd());
+      await database.restore(again.format, again.bytes, restored, untilTheEnd());
+      await database.swapIn(restored, kept, untilTheEnd());
+      const standing = await database.settleSwap(restored, kept, untilTheEnd());
+
+      expect([cleared, left, standing]).toEqual(["nothing", undefined, "swapped"]);
+      const plain = (tables: readonly { readonly name: string; readonly rows: number }[] | undefined) =>
+        tables?.filter(({ name }) => name !== "(schema)").map(({ name, rows }) => ({ name, rows }));
+      for (const facts of [await database.facts(untilTheEnd()), await factsAt(kept)]) {
+        expect(plain(facts?.tables)).toEqual(plain(written.tables));
+      }
+    },
+  );
+
   inWorld("B7 a swap with what is not there changes nothing", async (world) => {
     const { database } = world;
     const before = await database.facts(untilTheEnd());

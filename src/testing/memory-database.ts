@@ -45,6 +45,11 @@ export function memoryDatabase(options: MemoryDatabaseOptions = {}): MemoryDatab
         throw unreadable(name, "RESTORE_FAILED", `${restored} is missing`);
       databases.set(kept, before).set(name, next).delete(restored);
     },
+    async settleSwap(restored, kept) {
+      const swapped = databases.has(kept) && !databases.has(restored);
+      databases.delete(restored);
+      return swapped ? "swapped" : "nothing";
+    },
     writtenSince: async () => null,
     async facts(signal) {
       begin("facts", signal);

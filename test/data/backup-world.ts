@@ -8,6 +8,7 @@ import type { TestServer } from "../../src/adapters/postgres/test-server.ts";
 import { hashOf, sha256Of } from "../../src/app/hashing.ts";
 import type { BackupManifest, ProofSettings } from "../../src/domain/backup.ts";
 import { type Failure, SluiceError } from "../../src/domain/errors.ts";
+import { redactor } from "../../src/domain/redactor.ts";
 import { alone } from "../../src/pipeline/alone.ts";
 import type { Parts } from "../../src/pipeline/parts.ts";
 import { backup } from "../../src/pipeline/stages/backup.ts";
@@ -29,6 +30,8 @@ export interface WorldOptions {
   readonly server: Pick<TestServer, "urlOf">;
   /** The server's name for it. */
   readonly database: string;
+  /** Of another world, whose backups this one sees. */
+  readonly folder?: string;
   readonly binFolder?: string;
   /** Dumped and restored by that many processes, whatever its size. */
   readonly jobs?: number;
@@ -42,7 +45,7 @@ export interface WorldOptions {
 }
 
 export async function backupWorld(options: WorldOptions): Promise<HarmfulWorld> {
-  const folder = await mkdtemp(join(tmpdir(), "sluice-proof-"));
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), "sluice-proof-")));
   const disk = diskBackupStore({ folder, name: folder });
   const store: BackupStore = {
     ...disk,
@@ -90,6 +93,7 @@ function partsOf(folder: string, { proof }: WorldOptions): Parts {
     ledger: { id: "none" },
     routers: new Map(),
     runFolder: () => ({ write: async () => undefined, append: async () => undefined }),
+    redactor: redactor([]),
     sha256: sha256Of,
     hashOf,
   };

@@ -77,6 +77,8 @@ describe("restore by swap", { timeout: 120_000 }, () => {
     expect(refused.exitCode, told(refused)).toBe(1);
     expect(`${refused.stdout}${refused.stderr}`).toContain("RESTORE_FAILED");
     expect(names()).toContain("Eve");
+    const beside = readdirSync(dirname(project.databaseFile ?? ""));
+    expect(beside.filter((name) => /_restored_|_before_|sluice-restore/.test(name))).toEqual([]);
   });
 
   test("B7 X5 the backup becomes the live one, the one before is kept, and the audit trail says who lost what", async () => {

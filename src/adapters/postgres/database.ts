@@ -10,7 +10,9 @@ import { type ParallelOptions, packingOf } from "./packing.ts";
 import { readBackDump, restoreCommandsOf, restoreDump } from "./restore.ts";
 import { roomOf } from "./room.ts";
 import { rehearseRestore } from "./scratch.ts";
-import { besideName, swapDatabases, walSince } from "./swap.ts";
+import { besideName, refuseOwnLedger, settleSwap, swapDatabases, walSince } from "./swap.ts";
+
+type PostgresDatabase = Database & Required<Pick<Database, "room" | "swappable" | "settleSwap">>;
 
 export interface PostgresDatabaseOptions {
   readonly name: string;
@@ -29,7 +31,7 @@ export interface PostgresDatabaseOptions {
 const oneStream: ParallelOptions = { fromBytes: null, jobs: 2, folder: tmpdir() };
 
 /** Throws CONFIG_INVALID for something that is no PostgreSQL URL. */
-export function postgresDatabase(options: PostgresDatabaseOptions): Database {
+export function postgresDatabase(options: PostgresDatabaseOptions): PostgresDatabase {
   const connection = readConnection(options.name, options.url);
   const dumping = {
     binFolder: options.binFolder,
@@ -42,6 +44,8 @@ export function postgresDatabase(options: PostgresDatabaseOptions): Database {
     exclusively: (claim, signal, body) => holdDataLock(connection, claim, signal, body),
     beside: (suffix) => besideName(connection, suffix),
     swapIn: (restored, kept, signal) => swapDatabases(connection, restored, kept, signal),
+    swappable: (signal) => refuseOwnLedger(connection, signal),
+    settleSwap: (restored, kept, signal) => settleSwap(connection, restored, kept, signal),
     writtenSince: (snapshot, signal) => walSince(connection, snapshot, signal),
     facts: (signal) => factsOf(connection, connection.database, dumping, signal),
     tools: (signal) => toolWords(connection, dumping, signal),

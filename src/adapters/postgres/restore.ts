@@ -89,6 +89,12 @@ export async function dropDatabase(connection: Connection, name: string): Promis
   }
 }
 
+/** For a person's commands, quoted. */
+export const serverArguments = ({ host, port, user }: Connection): readonly string[] =>
+  [...(host === "" ? [] : [`--host=${host}`]), `--port=${port}`, ...(user === "" ? [] : [`--username=${user}`])].map(
+    shellQuoted,
+  );
+
 /** The commands a person types; nothing in them is secret. libpq asks for the password or reads PGPASSWORD or ~/.pgpass. */
 export function restoreCommandsOf(
   connection: Connection,
@@ -97,11 +103,7 @@ export function restoreCommandsOf(
   into: string,
   endpoint?: string,
 ): readonly string[] {
-  const server = [
-    ...(connection.host === "" ? [] : [`--host=${connection.host}`]),
-    `--port=${connection.port}`,
-    ...(connection.user === "" ? [] : [`--username=${connection.user}`]),
-  ].map(shellQuoted);
+  const server = serverArguments(connection);
   const restore = ["pg_restore", ...server, "--exit-on-error", "--no-owner", shellQuoted(`--dbname=${into}`)].join(" ");
   const prints = printsDump(storedAt, endpoint);
   const folder = shellQuoted(`${into}.files`);

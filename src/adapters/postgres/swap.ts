@@ -5,8 +5,10 @@
  */
 import type { SnapshotFacts } from "../../domain/backup.ts";
 import { SluiceError } from "../../domain/errors.ts";
+import type { SwapStanding } from "../../ports/data-swap.ts";
+import { shellQuoted } from "../restore-command.ts";
 import { type Connection, openSession, type Session, wordsOf } from "./connection.ts";
-import { restoreFailed } from "./restore.ts";
+import { restoreFailed, serverArguments } from "./restore.ts";
 
 const nameLength = 63;
 
@@ -45,7 +47,7 @@ export async function swapDatabases(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  await refuseOwnLedger(connection, restored, signal);
+  await refuseOwnLedger(connection, signal);
   const renaming = await openMaintenance(connection);
   try {
     const ending = await openMaintenance(connection);
@@ -62,16 +64,16 @@ export async function swapDatabases(
 }
 
 /** A ledger that was renamed away with the application's data would take every running deployment and the whole story with it. */
-async function refuseOwnLedger(connection: Connection, restored: string, signal: AbortSignal): Promise<void> {
+export async function refuseOwnLedger(connection: Connection, signal: AbortSignal): Promise<void> {
   const session = await openSession(connection, connection.database, signal);
   try {
     const [found] = await session.query<{ ledger: string | null }>("SELECT to_regclass('sluice.meta')::text AS ledger");
     if (found?.ledger == null) return;
-    throw swapFailed(
-      connection,
-      restored,
-      "Sluice's own ledger lies in this database and would become an old one with it",
-    );
+    throw new SluiceError({
+      ...restoreFailed(connection, connection.database, "").failure,
+      message: `${connection.database} is not swapped: Sluice's own ledger lies in this database and would become an old one with it.`,
+      hint: "Nothing was changed. Give the ledger a database of its own (SLUICE_DATABASE_URL), or restore beside it: sluice restore <backup> --into <name>",
+    });
   } finally {
     await session.end();
   }
@@ -123,8 +125,49 @@ const swapFailed = (connection: Connection, restored: string, reason: string): S
   new SluiceError({
     ...restoreFailed(connection, restored, reason).failure,
     message: `${connection.database} keeps its name and its contents: the swap with ${restored} failed: ${reason}.`,
-    hint: `Nothing was changed; what was restored is still there as ${restored}. End what keeps sessions open, then look: sluice backup list`,
+    hint: `Nothing was swapped. End what keeps the database in use (prepared transactions, replication slots), and drop what was restored: ${dropCommand(connection, restored)}`,
   });
+
+export async function settleSwap(
+  connection: Connection,
+  restored: string,
+  kept: string,
+  signal: AbortSignal,
+): Promise<SwapStanding> {
+  signal.throwIfAborted();
+  const session = await openMaintenance(connection);
+  try {
+    if (await isThere(session, restored)) await dropCopy(connection, session, restored, kept);
+    // Looked at afterwards: the commit of a process that died may still have been under way.
+    return (await isThere(session, kept)) ? "swapped" : "nothing";
+  } finally {
+    await session.end();
+  }
+}
+
+/** The tools that a dead process left go on for a while; only they are ended. The drop waits for a rename that is not over. */
+async function dropCopy(connection: Connection, session: Session, restored: string, kept: string): Promise<void> {
+  const ours =
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'sluice'";
+  try {
+    if (await isThere(session, kept)) throw new Error(`${kept} is there as well, and nobody can say which is which`);
+    await session.query("SET lock_timeout = '15s'");
+    await session.query(ours, [restored]);
+    await session.query(`DROP DATABASE IF EXISTS ${quoted(restored)}`);
+  } catch (error) {
+    throw new SluiceError({
+      ...restoreFailed(connection, restored, "").failure,
+      message: `${restored}, a copy that a swap left beside ${connection.database}, was not dropped: ${wordsOf(error)}.`,
+      hint: `The live database was not touched. When nobody needs the copy: ${dropCommand(connection, restored)}`,
+    });
+  }
+}
+
+const isThere = async (session: Session, database: string): Promise<boolean> =>
+  (await session.query("SELECT FROM pg_database WHERE datname = $1", [database])).length > 0;
+
+const dropCommand = (connection: Connection, database: string): string =>
+  ["dropdb", ...serverArguments(connection), shellQuoted(database)].join(" ");
 
 /** Null on another server than the one that the snapshot was taken from: positions of two logs cannot be compared. */
 export async function walSince(

@@ -25,7 +25,7 @@ import { printsDump, shellQuoted } from "../restore-command.ts";
 import { watchedBytes } from "../watched-bytes.ts";
 import { holdDataLock } from "./data-lock.ts";
 import { type ReadResult, readSqlite } from "./reader.ts";
-import { besideFile, swapFiles } from "./swap.ts";
+import { besideFile, settleFiles, swapFiles, unfinishedPrefix } from "./swap.ts";
 
 export interface SqliteDatabaseOptions {
   readonly name: string;
@@ -56,6 +56,7 @@ export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
     exclusively: (claim, signal, body) => holdDataLock(place, claim, signal, body),
     beside: (suffix) => besideFile(place, suffix),
     swapIn: (restored, kept, signal) => swapFiles(place, restored, kept, signal),
+    settleSwap: (restored, kept) => settleFiles(place, restored, kept),
     writtenSince: async () => null,
     facts: (signal) => liveFacts(place, signal),
     tools: async () => `SQLite ${process.versions.sqlite}, which comes with Node`,
@@ -151,7 +152,7 @@ async function restore(
   for (const path of [into, `${into}-wal`, `${into}-journal`]) {
     if (await exists(path)) throw failed(`${path} exists, and a restore never writes into a database that is there`);
   }
-  const folder = await mkdtemp(join(dirname(into), ".sluice-restore-")).catch((error: unknown) => {
+  const folder = await mkdtemp(unfinishedPrefix(into)).catch((error: unknown) => {
     throw failed(wordsOf(error));
   });
   try {

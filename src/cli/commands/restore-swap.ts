@@ -2,6 +2,8 @@
 import { findBackup, verifyStored } from "../../app/backups.ts";
 import type { Parts } from "../../app/model.ts";
 import { agreedTo, planSwap, restoreBySwap, type SwapPlan } from "../../app/restore-swap.ts";
+import { settleUnfinished, unfinishedSwap } from "../../app/unfinished-swap.ts";
+import type { BackupManifest } from "../../domain/backup.ts";
 import { exitCodes } from "../../domain/outcome.ts";
 import { confirm } from "../confirm.ts";
 import { plural } from "../render/text.ts";
@@ -20,6 +22,7 @@ export async function restoreSwapCommand(session: Session, id: string, options: 
   const all = Object.keys(configuration.environments).map((name) => settings(name));
   const manifest = await findBackup(all, id, session.environment, session.interrupted);
   const parts = await session.parts(settings(manifest.environment));
+  if (await finishedBefore(session, parts, manifest, options)) return exitCodes.succeeded;
   const plan = await planSwap(parts, manifest, session.interrupted);
   const words = agreedTo(plan, options.confirm);
   const command = `sluice restore ${manifest.id} --swap --confirm "${plan.words}"`;
@@ -35,6 +38,31 @@ export async function restoreSwapCommand(session: Session, id: string, options: 
   for (const line of lines) output.progress(line);
   await confirm({ word: words, given: options.confirm, code: "USAGE", command });
   return swap(session, parts, plan);
+}
+
+/** A swap whose process died is finished, or cleared away, before another one begins. True where it was this very one, and had happened. */
+async function finishedBefore(
+  session: Session,
+  parts: Parts,
+  manifest: BackupManifest,
+  { dryRun }: RestoreSwapOptions,
+): Promise<boolean> {
+  const { output } = session;
+  const left = await unfinishedSwap(parts, manifest.database);
+  if (left === undefined) return false;
+  const began = `${left.by} began to swap in ${left.backup} at ${new Date(left.atMs).toISOString()}, and nobody said how that ended`;
+  output.progress(dryRun ? `${began}; without --dry-run that is found out first` : began);
+  if (dryRun) return false;
+  const standing = await settleUnfinished(parts, manifest, session.user, reporterOf(session));
+  if (standing === undefined) return false;
+  output.progress(standing === "swapped" ? "it had happened" : "it had not happened; nothing of it is left");
+  if (standing !== "swapped" || left.backup !== manifest.id) return false;
+  output.result(
+    { backup: manifest.id, finished: true },
+    `${glyph("ok")} ${manifest.database} is what ${manifest.id} held already`,
+  );
+  output.next(`sluice smoke ${manifest.environment}`);
+  return true;
 }
 
 const describe = ({ into, kept, loss, manifest }: SwapPlan): readonly string[] => [
