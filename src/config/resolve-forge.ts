@@ -1,7 +1,14 @@
-/** The forge and what is asked of it, as settings. */
+/** What stands before a deployment: the forge and what is asked of it, and the stage before. */
 import type { ForgeSettings, ForgeUse } from "../domain/forge-settings.ts";
 import type { RequiredCheck } from "../domain/required-checks.ts";
+import type { StagingRule } from "../domain/staging-gate.ts";
 import type { CompleteEnvironment, Configuration } from "./schema.ts";
+
+export function stagingRule({ staging }: CompleteEnvironment): StagingRule | null {
+  if (staging === undefined) return null;
+  const { environment, within: withinMs, errorRate, minRequests, slowestCheck: slowestCheckMs } = staging;
+  return { environment, withinMs, errorRate, minRequests, slowestCheckMs };
+}
 
 export const forgeUse = ({ github }: Configuration, { ci }: CompleteEnvironment): Required<ForgeUse> => ({
   forge: github === undefined ? null : forgeSettings(github),

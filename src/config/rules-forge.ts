@@ -1,5 +1,6 @@
-/** What is told or started at the forge can be told and started there. */
-import type { Rule } from "./findings.ts";
+/** What is told or started at the forge can be told and started there; the stage before is one. */
+import type { Rule, RuledEnvironment } from "./findings.ts";
+import { didYouMean } from "./suggestion.ts";
 
 const channelHasRepository: Rule = ({ configuration, fault }) => {
   for (const [name, channel] of Object.entries(configuration.notify)) {
@@ -17,4 +18,31 @@ const channelHasRepository: Rule = ({ configuration, fault }) => {
   }
 };
 
-export const forgeRules: readonly Rule[] = [channelHasRepository];
+const buildsLate = (environments: readonly RuledEnvironment[], name: string): boolean =>
+  environments.find((each) => each.name === name)?.complete.build === "with-migrations";
+
+const stagingIsAStage: Rule = ({ configuration, environments, fault }) => {
+  const known = Object.keys(configuration.environments);
+  for (const { complete, name, place } of environments) {
+    if (complete.staging === undefined) continue;
+    const { environment } = complete.staging;
+    if (environment === name || !known.includes(environment)) {
+      const others = known.filter((each) => each !== name);
+      fault(
+        place("staging", "environment"),
+        environment === name ? `${name} cannot stand before itself` : `there is no environment ${environment}`,
+        others.length === 0 ? "add it under environments" : didYouMean(environment, others),
+      );
+    }
+    const late = [name, environment].find((each) => buildsLate(environments, each));
+    if (late !== undefined) {
+      fault(
+        place("staging", "environment"),
+        `the artifacts of ${late} are built after its plan, so nobody could compare them`,
+        `write build: before-plan for ${late}`,
+      );
+    }
+  }
+};
+
+export const forgeRules: readonly Rule[] = [channelHasRepository, stagingIsAStage];

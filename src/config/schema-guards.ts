@@ -3,7 +3,22 @@ import { z } from "zod";
 import { backupPolicies } from "../domain/backup-settings.ts";
 import { BackupStoreSchema } from "./schema-backup-store.ts";
 import { requiredCheck } from "./schema-forge.ts";
-import { argv, count, duration, file, key, line, period, say, secretName, size, sizeOrZero } from "./schema-values.ts";
+import {
+  argv,
+  count,
+  duration,
+  file,
+  key,
+  line,
+  name,
+  orOff,
+  period,
+  say,
+  secretName,
+  share,
+  size,
+  sizeOrZero,
+} from "./schema-values.ts";
 
 export const Ci = z
   .strictObject({
@@ -20,6 +35,16 @@ export const Ci = z
     timeout: key(period(), "Without an end for this long CI has not passed.", "5m"),
   })
   .meta({ description: "How to ask whether CI has passed for exactly this commit (T4)." });
+
+export const Staging = z
+  .strictObject({
+    environment: key(name("an environment"), "Where the release must have gone well before.", "staging"),
+    within: key(period().prefault("7d"), "How long ago at most.", "7d"),
+    errorRate: key(orOff(share()).prefault("off"), "Errors per request while it was watched there, 0 to 1.", 0.01),
+    minRequests: key(count(1, 1_000_000).default(50), "Fewer requests there say nothing about errors.", 50),
+    slowestCheck: key(orOff(period()).prefault("off"), "The slowest check there took at most this long.", "2s"),
+  })
+  .meta({ description: "The stage before: the same commit and artifacts must have gone well there (T10)." });
 
 export const Target = z
   .strictObject({

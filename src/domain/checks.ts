@@ -23,6 +23,12 @@ export const checkTable = {
     about: "the git working tree has no uncommitted changes (F7)",
   },
   ci: { basic: "off", standard: "warn", strict: "block", about: "CI passed for exactly this commit (T4)" },
+  staging: {
+    basic: "warn",
+    standard: "block",
+    strict: "block",
+    about: "where `staging` is declared: the same commit and artifacts went well there (T10)",
+  },
   target: {
     basic: "block",
     standard: "block",

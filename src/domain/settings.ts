@@ -12,6 +12,7 @@ import type { MigrationSettings } from "./migration-settings.ts";
 import type { NotifierSettings } from "./notifier-settings.ts";
 import type { RouteSettings } from "./routing.ts";
 import type { ScheduledSettings } from "./schedule.ts";
+import type { StagingRule } from "./staging-gate.ts";
 import type { AdaptiveSettings, RolloutStrategy, VerdictSettings } from "./verdict-settings.ts";
 
 /** A value, or the name of a secret whose text is looked up only where it is used. */
@@ -184,6 +185,8 @@ export interface EnvironmentSettings extends ScheduledSettings, ForgeUse {
   readonly branches: readonly string[];
   readonly ciCommand: readonly string[] | null;
   readonly ciTimeoutMs: number;
+  /** T10; null or absent: nothing need have been deployed anywhere before. */
+  readonly staging?: StagingRule | null;
   readonly build: "before-plan" | "with-migrations";
   readonly components: readonly ComponentSettings[];
   readonly target: { readonly kind: "process"; readonly root: string };

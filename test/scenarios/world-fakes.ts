@@ -1,5 +1,6 @@
 /** Everything a scenario is made of besides the processes: time, ledger, project, data, channels and environments. */
 import type { EnvironmentSettings } from "../../src/domain/settings.ts";
+import type { StagingRule } from "../../src/domain/staging-gate.ts";
 import type { Verdict } from "../../src/domain/verdict.ts";
 import { memoryLedger } from "../../src/engine/ledger/memory-ledger.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -17,6 +18,8 @@ import { changed, hour, type SettingsChange, scenarioSettings } from "./world-se
 import { memoryBuilder, memorySource, migrationsByTree, type Releases } from "./world-sources.ts";
 
 export interface FakesOptions {
+  /** Of production alone: what must have gone well elsewhere before. */
+  readonly staging?: StagingRule;
   /** In the order in which they were made; `v1.0.0` and `v1.1.0`, both healthy, by default. */
   readonly releases?: Releases;
   readonly settings?: SettingsChange;
@@ -62,7 +65,8 @@ export function openFakes(options: FakesOptions, clock: Clock) {
   const environments = new Map<string, FakeEnvironment>();
   const witnessOf = options.witness ?? (() => undefined);
   for (const name of options.environments ?? ["production", "staging"]) {
-    const settings = changed(scenarioSettings(name), options.settings ?? {});
+    const before = name === "production" && options.staging ? { staging: options.staging } : {};
+    const settings = { ...changed(scenarioSettings(name), options.settings ?? {}), ...before };
     environments.set(name, { settings, place: openPlace(settings, clock, releases, faults, witnessOf(name)) });
   }
   const backups = memoryBackupStore();

@@ -68,7 +68,8 @@ export function simulatedParts(world: WorldParts): SimulatedParts {
     channels,
     files,
     partsFor: (mortal) => ({
-      settings,
+      // Nothing was deployed anywhere else in a simulation.
+      settings: { ...settings, staging: null },
       clock: mortal(clock),
       ledger: mortal(world.ledger),
       source: mortal(world.source),

@@ -6,6 +6,7 @@ import { failureOf } from "../../domain/errors.ts";
 import type { Finding } from "../../domain/plan.ts";
 import type { Artifact, Release } from "../../domain/release.ts";
 import type { Serving } from "../../domain/serving.ts";
+import { ruleOnStaging, stagedOf } from "../../domain/staging-gate.ts";
 import { fail, pass, unknown, type Verdict } from "../../domain/verdict.ts";
 import { roomsForProof } from "../copy-room.ts";
 import type { Parts } from "../parts.ts";
@@ -39,7 +40,7 @@ export const preflight: Stage<PreflightInput, PreflightInput, readonly Finding[]
   async run(input, { parts, signal, log, progress }) {
     const findings = await Promise.all(
       (Object.entries(probes) as [CheckName, Probe][])
-        .filter(([check]) => parts.settings.checks[check] !== "off")
+        .filter(([check]) => parts.settings.checks[check] !== "off" && isDeclared(check, parts))
         .map(([check, probe]) => find(check, probe, parts, input, signal)),
     );
     for (const finding of findings) {
@@ -59,6 +60,9 @@ export const preflight: Stage<PreflightInput, PreflightInput, readonly Finding[]
     return `${passed} of ${findings.length} checks passed`;
   },
 };
+
+/** What nobody declared is not asked, and no finding claims that it is well. */
+const isDeclared = (check: CheckName, { settings }: Parts): boolean => check !== "staging" || Boolean(settings.staging);
 
 async function find(
   check: CheckName,
@@ -115,6 +119,19 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
       };
     const { verdict, detail } = await ciGate.passed(release.commit, signal);
     return { verdict, detail, hint: `CI must pass for ${release.commit.slice(0, 12)} itself, then start again` };
+  },
+
+  staging: async ({ ledger, settings }, { release, artifacts }) => {
+    if (!settings.staging) return ok("not declared");
+    const { environment } = settings.staging;
+    const rows = await ledger.deployments({ project: settings.project, environment, limit: 200 });
+    const staged = stagedOf(rows, release.commit);
+    const record = staged && (await ledger.record(staged.row.id));
+    const wanted = { commit: release.commit, artifacts, nowMs: await ledger.now() };
+    const verdict = ruleOnStaging(settings.staging, wanted, staged, record);
+    if (verdict.kind === "pass") return ok(`${staged?.row.id} went well in ${environment}`);
+    const hint = `Deploy it there first: sluice deploy ${environment} ${release.version}`;
+    return { verdict, detail: verdict.reason, hint };
   },
 
   target: async ({ target, ledger, settings }, _input, signal) => {
