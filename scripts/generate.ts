@@ -1,16 +1,21 @@
 /**
  * `npm run generate`: writes the files that are made from code. With `--check` it only compares, and ends with 1 when one
- * differs. src/config/generated.test.ts and test/migrations/corpus.test.ts compare them too.
+ * differs. src/config/generated.test.ts, test/migrations/corpus.test.ts and test/notifications/page.test.ts compare them too.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { generatedFiles } from "../src/config/generated.ts";
 import { migrationsPage } from "../test/migrations/page.ts";
+import { notificationsPage } from "../test/notifications/page.ts";
 
 const root = dirname(import.meta.dirname);
 const onlyCompare = process.argv.includes("--check");
 
-const files = [...generatedFiles(), { path: "docs/migrations.md", text: migrationsPage() }];
+const files = [
+  ...generatedFiles(),
+  { path: "docs/migrations.md", text: migrationsPage() },
+  { path: "docs/notifications.md", text: await notificationsPage() },
+];
 const differing = files.filter(({ path, text }) => {
   try {
     return readFileSync(join(root, path), "utf8") !== text;

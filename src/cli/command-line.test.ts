@@ -194,6 +194,8 @@ describe("bad input", () => {
     },
     { title: "a deployment nobody knows", words: ["approve", "1234"], exitCode: 2, says: "There is no deployment" },
     { title: "logs of nothing", words: ["logs", "production"], exitCode: 2, says: "sluice history" },
+    { title: "a report of nothing", words: ["report", "incident", "production"], exitCode: 2, says: "sluice history" },
+    { title: "a period without a unit", words: ["report", "dora", "--period", "30"], exitCode: 2, says: "--period" },
     { title: "a limit that is no number", words: ["history", "--limit", "-1"], exitCode: 2, says: "--limit" },
     { title: "an outcome nobody knows", words: ["history", "--outcome", "fine"], exitCode: 2, says: "rolled-back" },
     { title: "L3 a lock without a reason", words: ["lock", "take", "production"], exitCode: 2, says: "--reason" },

@@ -9,6 +9,7 @@ import type { Bind } from "./register/bind.ts";
 import { registerDeployments } from "./register/deployments.ts";
 import { registerEnvironments } from "./register/environments.ts";
 import { registerLayers } from "./register/layers.ts";
+import { registerReports } from "./register/reports.ts";
 import { registerSchedules } from "./register/schedules.ts";
 import { registerSimulation } from "./register/simulation.ts";
 import { type GlobalOptions, openSession, type Session } from "./session.ts";
@@ -67,6 +68,7 @@ export function programWith(bind: Bind): Command {
   registerSimulation(program, bind);
   registerAudit(program, bind);
   registerLayers(program, bind);
+  registerReports(program, bind);
   registerSchedules(program, bind);
   for (const command of everyCommand(program)) command.exitOverride().configureOutput({ writeErr: () => undefined });
   return program;

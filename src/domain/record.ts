@@ -9,8 +9,9 @@ import type { DeploymentEvent } from "./events.ts";
 import { asJson, type Json } from "./json.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
+import { successCriteria } from "./success-criteria.ts";
 import type { Verdict } from "./verdict.ts";
-import type { RecordedVerdict } from "./verdict-record.ts";
+import { type RecordedVerdict, weightsIn } from "./verdict-record.ts";
 
 /** A check's result as it is recorded; ports/check.ts has the whole of it. */
 export interface RecordedCheck {
@@ -102,6 +103,12 @@ function ours(facts: RecordFacts) {
     plan_digest: facts.planDigest,
     risk: plan?.risk ?? null,
     changes: plan?.changes ?? [],
+    release: plan && {
+      author: plan.release.author,
+      subject: plan.release.subject,
+      committed_at: new Date(plan.release.committedAtMs).toISOString(),
+    },
+    traffic: trafficTimes(facts.events),
     checks: plan?.findings ?? [],
     artifacts: plan?.artifacts.map(({ component, digest }) => ({ component, digest })) ?? [],
     approvals: facts.approvals.map(({ by, decision, comment, atMs, proof }) => ({
@@ -121,6 +128,16 @@ function ours(facts: RecordFacts) {
     folder: facts.folder,
     last_event_hash: facts.events.at(-1)?.hash ?? null,
   };
+}
+
+/** When the candidate got its first traffic, and when the stable version had all of it again: as it was read back. */
+function trafficTimes(events: readonly DeploymentEvent[]) {
+  const weights = weightsIn(events);
+  const first = weights.find(({ percent }) => percent > 0);
+  const back = first && weights.find(({ atMs, percent }) => percent === 0 && atMs >= first.atMs);
+  const text = (at: typeof first) => (at ? new Date(at.atMs).toISOString() : null);
+  const percents = weights.map(({ percent }) => percent);
+  return { first_at: text(first), back_at: text(back), most_percent: percents.length > 0 ? Math.max(...percents) : 0 };
 }
 
 /** In the record's spelling. Evidence of minus infinity (no metric decides) is null, as JSON has no word for it. */
@@ -160,21 +177,4 @@ export function durations({
     if (typeof tookMs === "number") sums[step] = (sums[step] ?? 0) + Math.round(tookMs);
   }
   return sums;
-}
-
-function successCriteria({ outcome, smoke, rollout, plan, approvals }: RecordFacts) {
-  const approved = approvals.filter(({ decision }) => decision === "approve").length;
-  return [
-    {
-      criterion: "pre-flight checks",
-      met: plan !== null && !plan.findings.some(({ action, verdict }) => action === "block" && verdict !== "pass"),
-    },
-    { criterion: "approvals", met: plan !== null && approved >= plan.approvals.required },
-    { criterion: "every rollout step held", met: rollout.length > 0 && outcome === "succeeded" },
-    {
-      criterion: "smoke checks",
-      met: smoke.every(({ verdict }) => verdict.kind === "pass") && outcome === "succeeded",
-    },
-    { criterion: "outcome", met: outcome === "succeeded" },
-  ];
 }

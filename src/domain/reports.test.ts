@@ -1,14 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { BackupManifest } from "./backup.ts";
 import type { DeploymentEvent } from "./events.ts";
-import {
-  type FailureFacts,
-  failureReport,
-  type RollbackGuide,
-  recordText,
-  rollbackInstructions,
-  rollbackScript,
-} from "./reports.ts";
+import { type FailureFacts, failureReport, impactOf, incidentJson } from "./failure-report.ts";
+import { type RollbackGuide, recordText, rollbackInstructions, rollbackScript } from "./reports.ts";
 
 import type { RecordedVerdict } from "./verdict-record.ts";
 
@@ -98,6 +92,7 @@ const failure: FailureFacts = {
   verdict: { compared: false, why: "nothing serves yet, so there is nothing to compare with", caught: null },
   verdictFile: "verdict.svg",
   startedAtMs: 1_000,
+  criteria: [{ criterion: "outcome", met: false, seen: "rolled-back, v1.0.0 serves" }],
   onCall: [],
 };
 
@@ -128,6 +123,45 @@ describe("D2 a failure report", () => {
 
     expect(text).toContain("nothing had to be undone");
     expect(text).toContain("Now serving: nothing.");
+  });
+});
+
+describe("D2 whom a failed version reached", () => {
+  const at = (atMs: number, detail: object) => ({ atMs, detail, phase: "progress" }) as unknown as DeploymentEvent;
+  const verdict: RecordedVerdict = { compared: false, why: "off", caught: { requests: 1_300, failed: 96, afterMs: 1 } };
+
+  test("is read from the weights: how long, how much, how many", () => {
+    const events = [
+      at(0, { shifted: true, percent: 5 }),
+      at(60_000, { shifted: true, percent: 50 }),
+      at(90_000, { backOn: "v1" }),
+    ];
+
+    expect(impactOf({ events, verdict })).toEqual({
+      minutes: 1.5,
+      mostPercent: 50,
+      requests: 1_300,
+      failed: 96,
+      words:
+        "It had traffic for 1 min 30 s, up to 50 %; 1,300 requests went to the candidate up to the decision, 96 of them failed.",
+    });
+  });
+
+  test("is nobody where it got no traffic, and not known where nothing was read back or counted", () => {
+    expect(impactOf({ events: [], verdict }).words).toBe("No request went to the candidate.");
+    const open = impactOf({ events: [at(0, { shifted: true, percent: 5 })], verdict: { ...verdict, caught: null } });
+    expect(open).toMatchObject({ minutes: null, requests: null });
+    expect(open.words).toMatch(/was not read back.*requests were not counted/);
+  });
+
+  test("is in the JSON of the report as well, with the timeline and what to do", () => {
+    expect(incidentJson(failure)).toMatchObject({
+      deployment_id: "d",
+      impact: { minutes: null, candidate_requests: null },
+      follow_ups: expect.arrayContaining(["sluice logs"]),
+      timeline: [{ after_ms: 60_000, step: "rollout", title: "5 % failed" }],
+      success_criteria: [{ criterion: "outcome", met: false }],
+    });
   });
 });
 

@@ -1,11 +1,6 @@
-/** D2 X7 X9: what people read afterwards, as Markdown and as one shell script of plain commands. Pure text from facts. */
+/** D1 X7 X9: what people go back by, as Markdown and as one shell script of plain commands. Pure text from facts. */
 import type { BackupManifest } from "./backup.ts";
-import { humanDuration } from "./duration.ts";
-import type { Failure } from "./errors.ts";
-import type { DeploymentEvent } from "./events.ts";
 import type { Json } from "./json.ts";
-import type { Outcome } from "./outcome.ts";
-import { caughtWords, type RecordedVerdict, verdictWords } from "./verdict-record.ts";
 
 export interface RollbackGuide {
   readonly environment: string;
@@ -80,83 +75,6 @@ export function rollbackScript(steps: {
     ...section("2. Send all traffic to the stable version", steps.shift),
     ...section("3. Stop the candidate once its last requests have ended", steps.stop),
   ].join("\n");
-}
-
-export interface FailureFacts {
-  readonly deploymentId: string;
-  readonly environment: string;
-  readonly version: string;
-  readonly outcome: Outcome;
-  readonly failure: Failure;
-  readonly undone: readonly string[];
-  readonly undoFailures: readonly Failure[];
-  readonly remains: readonly string[];
-  readonly servesNow: string | null;
-  readonly backups: readonly BackupManifest[];
-  readonly events: readonly DeploymentEvent[];
-  readonly verdict: RecordedVerdict;
-  /** Beside the report, where something was compared. */
-  readonly verdictFile: string;
-  readonly startedAtMs: number;
-  readonly onCall: readonly string[];
-}
-
-/** D2: what failed, why, what was undone, what stays, what to do next; after a rollback it is the incident report. */
-export function failureReport(facts: FailureFacts): string {
-  const { failure, undone, undoFailures, remains } = facts;
-  const list = (items: readonly string[], none: string) =>
-    items.length > 0 ? items.map((item) => `- ${item}`) : [`- ${none}`];
-  return [
-    `# ${facts.version} in ${facts.environment}: ${facts.outcome}`,
-    "",
-    `Deployment ${facts.deploymentId}. Now serving: ${facts.servesNow ?? "nothing"}.`,
-    "",
-    "## What failed",
-    `${failure.message} (${failure.code}, ${failure.at})`,
-    ...(failure.evidence ? ["", "```", failure.evidence.trim(), "```"] : []),
-    "",
-    "## Compared with the stable version",
-    ...verdictLines(facts),
-    "",
-    "## What was undone",
-    ...list(undone, "nothing had to be undone"),
-    ...(undoFailures.length > 0
-      ? [
-          "",
-          "## What could NOT be undone",
-          ...undoFailures.map(({ at, message, hint }) => `- ${at}: ${message} ${hint}`),
-        ]
-      : []),
-    "",
-    "## What changed and stays",
-    ...list(remains, "nothing"),
-    "",
-    "## What to do next",
-    `- ${failure.hint}`,
-    ...facts.backups.map(({ id }) => `- Backup ${id} was taken before anything changed: sluice backup show ${id}`),
-    "",
-    "## Timeline",
-    ...facts.events
-      .filter(({ phase, tone }) => phase !== "begin" || tone === "bad")
-      .map(({ atMs, step, title }) => `- +${humanDuration(Math.max(0, atMs - facts.startedAtMs))}  ${step}: ${title}`),
-    "",
-    "## People on call",
-    ...list(facts.onCall, "nobody is named in the configuration"),
-    "",
-  ].join("\n");
-}
-
-function verdictLines({ verdict, verdictFile }: FailureFacts): readonly string[] {
-  const caught = verdict.caught ? ["", `It was taken back ${caughtWords(verdict.caught)}.`] : [];
-  if (!verdict.compared) return [`${verdictWords(verdict)}.`, ...caught];
-  return [
-    `${verdictWords(verdict)}.`,
-    ...caught,
-    ...verdict.unknown.map(({ name, reason }) => `- not known: ${name}: ${reason}`),
-    ...verdict.remarks.map((remark) => `- ${remark}`),
-    "",
-    `![Weight, error rates of both versions and evidence over time](${verdictFile})`,
-  ];
 }
 
 /** A list of numbers alone. A line feed inside of a text is escaped in JSON, so that only real lists look like this. */

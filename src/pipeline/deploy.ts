@@ -77,10 +77,12 @@ async function announce(run: Run, { plan, digest }: MadePlan): Promise<void> {
   });
   await run.notify("started", {
     title: `${plan.release.version} to ${plan.environment}`,
-    message: `${plan.changes.length} commits, ${plan.migrations.length} migrations, risk ${plan.risk.level}. Started by ${run.row.startedBy}.`,
+    message: `${counted(plan.changes.length, "commit")}, ${counted(plan.migrations.length, "migration")}, risk ${plan.risk.level}. Started by ${run.row.startedBy}.`,
     next: `sluice status ${run.row.id}`,
   });
 }
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 /** From the started candidate to the stable version; a rollback goes the same way with fewer steps. */
 export async function shiftTraffic(

@@ -1,12 +1,15 @@
 /** D1–D3 D7 X7 X9: the record and the files of a deployment, written once its end is known. */
 import { type Failure, failureOf } from "../domain/errors.ts";
 import type { DeploymentEvent } from "../domain/events.ts";
-import { asJson } from "../domain/json.ts";
+import { failureReport, incidentJson } from "../domain/failure-report.ts";
+import { asJson, type Json } from "../domain/json.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { PlannedMigration } from "../domain/plan.ts";
 import { buildRecord, type RecordFacts } from "../domain/record.ts";
-import { failureReport, recordText, rollbackInstructions, rollbackScript } from "../domain/reports.ts";
+import { failureFactsOf, recordedFrom } from "../domain/recorded.ts";
+import { recordText, rollbackInstructions, rollbackScript } from "../domain/reports.ts";
 import type { Serving } from "../domain/serving.ts";
+import { summaryText } from "../domain/summary.ts";
 import { FlowLost } from "../ports/flow.ts";
 import type { RunFolder } from "../ports/run-folder.ts";
 import { servingNow } from "./deploy.ts";
@@ -47,7 +50,7 @@ export async function writeReports(
       await folder.write("deployment-record.json", recordText(record));
       await folder.write("deployment.log", storyText(facts.events));
       if (svg) await folder.write(verdictFile, run.parts.redactor.text(svg));
-      if (failure) await folder.write(reportFile(outcome), reportText(run, facts, failure));
+      await writeForPeople(run, folder, record, events);
       await writeGuide(run, facts, ctx);
     });
     return { servesNow: serving?.version ?? null, backup: facts.backups[0]?.id ?? null };
@@ -66,9 +69,34 @@ async function writeFiles(run: Run, ctx: StageContext, write: (folder: RunFolder
   }
 }
 
-/** D2: after a rollback the same facts are the incident report. */
-const reportFile = (outcome: Outcome): string =>
-  outcome === "rolled-back" || outcome === "rollback-failed" ? "incident-report.md" : "failure-report.md";
+/** D2: after a rollback the same facts are the incident report. What went well is summed up for those who wait for it. */
+async function writeForPeople(
+  run: Run,
+  folder: RunFolder,
+  record: Json,
+  events: readonly DeploymentEvent[],
+): Promise<void> {
+  const recorded = recordedFrom(record);
+  const facts = failureFactsOf(recorded, events, run.parts.settings.onCall);
+  if (facts === undefined) {
+    await folder.write("stakeholder-summary.md", summaryText(run.row.project, recorded));
+    return;
+  }
+  const name = ["rolled-back", "rollback-failed"].includes(recorded.outcome) ? "incident-report" : "failure-report";
+  await folder.write(`${name}.md`, failureReport(facts));
+  await folder.write(`${name}.json`, recordText(incidentJson(facts)));
+}
+
+/** The report that goes with the last news, for channels that take one (mail). */
+export async function reportForPeople(run: Run): Promise<{ readonly report?: string }> {
+  const { ledger, notifiers, settings } = run.parts;
+  if (!notifiers.some(({ takesReport }) => takesReport)) return {};
+  const record = await ledger.record(run.row.id);
+  if (record === undefined) return {};
+  const recorded = recordedFrom(record);
+  const facts = failureFactsOf(recorded, await ledger.events(run.row.id, 0), settings.onCall);
+  return { report: facts ? failureReport(facts) : summaryText(run.row.project, recorded) };
+}
 
 /** The whole story in lines, as far as it is told when the record is written. */
 const storyText = (events: readonly DeploymentEvent[]): string =>
@@ -178,26 +206,6 @@ function stateOf(
   if (next === undefined || behind === "nothing") return applied;
   if (behind === "maybe") return [...applied, `${database} may hold the first statements of ${next}`];
   return [...applied, ...remainsIn(behind)];
-}
-
-function reportText(run: Run, facts: RecordFacts, failure: Failure): string {
-  return failureReport({
-    deploymentId: facts.deploymentId,
-    environment: facts.environment,
-    version: facts.version,
-    outcome: facts.outcome,
-    failure,
-    undone: facts.undone,
-    undoFailures: facts.undoFailures,
-    remains: facts.remains,
-    servesNow: facts.servesNow,
-    backups: facts.backups,
-    events: facts.events,
-    verdict: facts.verdict,
-    verdictFile,
-    startedAtMs: facts.createdAtMs,
-    onCall: run.parts.settings.onCall,
-  });
 }
 
 async function writeGuide(run: Run, facts: RecordFacts, ctx: StageContext): Promise<void> {

@@ -13,7 +13,7 @@ import { FlowLost } from "../ports/flow.ts";
 import { peopleTopic } from "../ports/ledger.ts";
 import { leaveCheckpoints } from "./checkpoint.ts";
 import { servingNow } from "./deploy.ts";
-import { writeReports } from "./reports.ts";
+import { reportForPeople, writeReports } from "./reports.ts";
 import type { Run } from "./run.ts";
 import { planning } from "./stages/plan.ts";
 import { runSmoke } from "./stages/smoke.ts";
@@ -146,10 +146,12 @@ async function announce(
   const kind = failure?.code === "APPROVAL_REJECTED" ? "rejected" : kinds[outcome];
   await run.notify(kind, {
     title: `${run.row.version} in ${settings.environment}: ${outcome}`,
-    message: failure ? `${failure.message} Now serving: ${now}.` : `Serving ${now}.`,
+    message: failure ? `${failure.message.replace(/[^.!?]$/, "$&.")} Now serving: ${now}.` : `Serving ${now}.`,
     backup: served.backup,
     rollbackMinutesLeft: windowMinutes,
     next: failure ? failure.hint : `sluice status ${settings.environment}`,
+    serves: served.servesNow,
+    ...(await reportForPeople(run)),
   });
 }
 

@@ -1,5 +1,6 @@
 /** What people are told, and what is kept: notifications, records, the story, and no secrets anywhere. */
 import { describe, expect, test } from "vitest";
+import { doraReport } from "../../src/app/dora-report.ts";
 import { fail } from "../../src/domain/verdict.ts";
 import { deliverLeft } from "../../src/pipeline/outbox.ts";
 import { inServingWorld, inWorld } from "./in-world.ts";
@@ -192,6 +193,68 @@ test("D1 there is a record also of what never began", async () => {
     outcome: "failed",
     services_deployed: [],
     rollback_available: false,
+  });
+});
+
+describe("D2 what people read afterwards", () => {
+  const broken = { releases: { "v1.0.0": {}, "v1.1.0": { errorRate: 0.9 } } };
+
+  test("of a rollback: whom it reached, what it had to meet, what is left to do; as JSON too", async () => {
+    const world = await inServingWorld(broken);
+
+    const { id, files } = await world.deploy("v1.1.0");
+
+    const report = files.get("incident-report.md") ?? "";
+    expect(report).toMatch(
+      /## Whom it reached\nIt had traffic for .*, up to 5 %; [\d,]+ requests went to the candidate/,
+    );
+    expect(report).toMatch(/\| every rollout step held \| no \| none ended \|/);
+    expect(report).toContain(`sluice note ${id}`);
+    const json = JSON.parse(files.get("incident-report.json") ?? "");
+    expect(json).toMatchObject({ deployment_id: id, outcome: "rolled-back", serves_now: "v1.0.0" });
+    expect(json.impact.minutes).toBeGreaterThan(0);
+    expect(json.impact.failed_requests).toBeGreaterThan(json.impact.candidate_requests / 2);
+  });
+
+  test("of a success: what changed, who started it, what it met", async () => {
+    const world = await inServingWorld();
+
+    const { files } = await world.deploy("v1.1.0");
+
+    expect(files.get("stakeholder-summary.md")).toMatch(
+      /# v1\.1\.0 of shop is live in production[\s\S]*## What changed/,
+    );
+    expect(files.get("stakeholder-summary.md")).toMatch(/\| outcome \| yes \| succeeded, v1\.1\.0 serves \|/);
+    expect(files.has("incident-report.md")).toBe(false);
+  });
+
+  test("N2 goes with the last news to channels that take it, and to no others", async () => {
+    const world = await inServingWorld(broken);
+    const [team] = world.notifiers;
+    if (team) Object.assign(team, { takesReport: true });
+    await world.deploy("v1.1.0");
+    const reports = world.channel.told().map(({ report }) => report?.split("\n")[0]);
+    if (team) Object.assign(team, { takesReport: false });
+
+    const { id } = await world.deploy("v1.1.0");
+
+    expect(reports.at(-1)).toBe("# v1.1.0 in production: rolled-back");
+    expect(world.channel.told().filter(({ deploymentId, report }) => deploymentId === id && report)).toEqual([]);
+  });
+
+  test("D6 the figures of DORA come from the records", async () => {
+    const world = await inServingWorld({ releases: { ...broken.releases, "v1.2.0": {} } });
+    await world.deploy("v1.1.0");
+    await world.deploy("v1.2.0");
+
+    const { now, before } = await doraReport(world.ledger, "production", 24 * hour);
+
+    expect(now.deploymentsPerDay.of).toBe(2);
+    expect(now.changeFailureShare).toEqual({ value: 1 / 3, of: 3 });
+    expect(now.reworkShare).toEqual({ value: 1 / 3, of: 3 });
+    expect(now.recoveryMs.value).toBeGreaterThan(0);
+    expect(now.leadTimeMs.of).toBe(2);
+    expect(before.deploymentsPerDay).toEqual({ value: null, of: 0 });
   });
 });
 
