@@ -1,7 +1,9 @@
 /** Prisma itself, from npm, with its JavaScript engine (the native one is a download), on a real PostgreSQL. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { postgresSchemaCare } from "../../src/adapters/postgres/schema-care.ts";
 import { serverBinaries, startTestServer, type TestServer } from "../../src/adapters/postgres/test-server.ts";
 import { prismaTool } from "../../src/adapters/prisma/migrator.ts";
+import { schemaChanges } from "../../src/domain/migrations/schema-things.ts";
 import { installed } from "../heavy/installed.ts";
 import { failureOf, type MigrationWorld, migrationWorld } from "./migration-world.ts";
 
@@ -107,6 +109,41 @@ describe.skipIf(binFolder === undefined || packages === undefined)("migrations b
     const again = await failureOf(world.apply());
     expect(again.message).toContain("the migration 2_bad failed earlier (P3009)");
     expect(await hasTable("later")).toBe(false);
+  });
+
+  test("M2 what a failed one left is found and taken away; once a person has told Prisma, it applies what is there now", {
+    timeout: 120_000,
+  }, async () => {
+    const care = postgresSchemaCare({ database: "shop", url: () => world.url, toolTables: ["_prisma_migrations"] });
+    await migration(
+      "20260101000000_users",
+      "CREATE TABLE users (name text);\nINSERT INTO users VALUES ('Ada'), ('Ada');",
+    );
+    await world.apply();
+    const before = await care.things(signal);
+    const name = "20260102000000_one_ada";
+    await migration(name, "CREATE UNIQUE INDEX CONCURRENTLY one_ada ON users (name);");
+    await failureOf(world.apply());
+
+    const { added, changed, gone } = schemaChanges(before, await care.things(signal));
+    expect({ added: added.map(({ label, broken }) => ({ label, broken })), changed, gone }).toEqual({
+      added: [{ label: "one_ada on users", broken: true }],
+      changed: [],
+      gone: [],
+    });
+    expect(await care.takeAway(added[0]!, signal)).toBeUndefined();
+    expect(schemaChanges(before, await care.things(signal)).added).toEqual([]);
+    // Sluice itself never resolves: its table says what it said.
+    expect((await details()).join()).toContain("P3009");
+
+    expect(tool.sayUndone?.(name)).toMatch(/: npx prisma migrate resolve --rolled-back 20260102000000_one_ada$/);
+    // Simulated: `resolve` needs Prisma's native engine, which is a download. According to its documentation this is what it writes.
+    await world.run("UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = $1", [name]);
+    await world.run("DELETE FROM users");
+    await world.apply();
+
+    expect(await ids()).toEqual([]);
+    expect((await care.things(signal)).find(({ label }) => label === "one_ada on users")?.broken).toBe(false);
   });
 
   test("M1 a database with tables that Prisma did not make is P3005, before anybody approves", async () => {
