@@ -1,8 +1,9 @@
 /** A real SMTP server (npm's smtp-server) on loopback, with real TLS, that takes, delays or refuses as each test says. */
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { SMTPServer, type SMTPServerOptions } from "smtp-server";
+import type { SMTPServerOptions } from "smtp-server";
 import { expect, test } from "vitest";
+import { mailHeader, smtpPassword, smtpServer } from "../../../test/notifications/smtp-server.ts";
 import { Secret } from "../../domain/secret.ts";
 import { testCertificates } from "../../testing/local-servers.ts";
 import { exampleNotification, hostileNotification } from "../../testing/notification-examples.ts";
@@ -11,43 +12,7 @@ import { type EmailOptions, emailNotifier } from "./email-notifier.ts";
 import { mailMessage } from "./mail-message.ts";
 
 const { signal } = new AbortController();
-const password = new Secret("SMTP_PASSWORD", "pa55w0rd");
-
-interface Mail {
-  readonly to: readonly string[];
-  readonly source: string;
-  readonly secure: boolean;
-  readonly user: string | undefined;
-}
-
-async function smtpServer(options: SMTPServerOptions = {}) {
-  const mails: Mail[] = [];
-  const server = new SMTPServer({
-    authOptional: true,
-    logger: false,
-    ...options,
-    onAuth: ({ username, password: given }, _session, done) =>
-      given === "pa55w0rd" ? done(null, { user: username }) : done(new Error("Invalid username or password")),
-    onData(stream, session, done) {
-      const chunks: Buffer[] = [];
-      stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-      stream.on("end", () => {
-        const to = session.envelope.rcptTo.map(({ address }) => address);
-        mails.push({ to, source: Buffer.concat(chunks).toString("utf8"), secure: session.secure, user: session.user });
-        done();
-      });
-    },
-  });
-  server.on("error", () => undefined);
-  server.listen(0, "127.0.0.1");
-  await once(server.server, "listening");
-  const { port } = server.server.address() as AddressInfo;
-  return {
-    port,
-    mails,
-    [Symbol.asyncDispose]: () => new Promise<void>((ended) => server.close(() => ended())),
-  };
-}
+const password = new Secret("SMTP_PASSWORD", smtpPassword);
 
 const plain = { hideSTARTTLS: true };
 const mailTo = (port: number, more: Partial<EmailOptions> = {}) =>
@@ -70,10 +35,6 @@ const refusing = (code: number, only = "b@shop.example"): SMTPServerOptions => (
       : done(),
 });
 
-/** Header values may be folded and encoded; these are neither. */
-const header = (mail: Mail | undefined, name: string): string | undefined =>
-  new RegExp(`^${name}: (.*)$`, "im").exec(mail?.source.replaceAll(/\r\n[ \t]+/g, " ") ?? "")?.[1]?.trim();
-
 test("N2 a mail has text and HTML, and those of one deployment are a thread", async () => {
   await using server = await smtpServer(plain);
   const notifier = mailTo(server.port);
@@ -83,10 +44,10 @@ test("N2 a mail has text and HTML, and those of one deployment are a thread", as
 
   const [first, second] = server.mails;
   expect(first?.to).toEqual(["a@shop.example", "b@shop.example"]);
-  expect(header(first, "subject")).toBe("[shop/production] v1.2.0 in production: rolled-back");
+  expect(mailHeader(first, "subject")).toBe("[shop/production] v1.2.0 in production: rolled-back");
   expect(first?.source).toMatch(/multipart\/alternative[\s\S]*text\/plain[\s\S]*text\/html/);
-  expect(header(second, "in-reply-to")).toBe(header(first, "message-id"));
-  expect(header(second, "message-id")).not.toBe(header(first, "message-id"));
+  expect(mailHeader(second, "in-reply-to")).toBe(mailHeader(first, "message-id"));
+  expect(mailHeader(second, "message-id")).not.toBe(mailHeader(first, "message-id"));
 });
 
 test("N3 a repeated mail has the same id, so that a mail program shows one", () => {
