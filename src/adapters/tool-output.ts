@@ -14,6 +14,9 @@ export interface ToolRequest {
   readonly argv: readonly string[];
   readonly env: CommandEnvironment;
   readonly signal: AbortSignal;
+  readonly cwd?: string;
+  /** A command of the user's may start others, which end with it. */
+  readonly withChildren?: true;
   /** Given on standard input, which is empty otherwise. What goes wrong at its source is thrown as it is. */
   readonly input?: AsyncIterable<Uint8Array>;
   readonly fault: (reason: string, evidence: string) => SluiceError;
@@ -31,7 +34,16 @@ export async function* outputOf(request: ToolRequest): AsyncGenerator<Uint8Array
     buffer: false,
     reject: false,
     cancelSignal: signal,
+    detached: request.withChildren === true,
+    ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
   });
+  const endAll = () => {
+    if (request.withChildren) endGroup(child.pid);
+    child.kill();
+    // One that left the group may still hold the pipe; it must not hold us.
+    child.stdout.destroy();
+  };
+  signal.addEventListener("abort", endAll, { once: true });
   let words = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     words = (words + text).slice(-16_384);
@@ -51,8 +63,18 @@ export async function* outputOf(request: ToolRequest): AsyncGenerator<Uint8Array
     throw error;
   } finally {
     // Also when the reader stops early: without this the tool would hold its locks until its pipe breaks.
-    child.kill();
+    signal.removeEventListener("abort", endAll);
+    endAll();
     await child;
+  }
+}
+
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGTERM");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 

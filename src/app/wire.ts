@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { commandBuilder } from "../adapters/command/builder.ts";
+import { commandDatabase, cannotSwap as commandsCannotSwap } from "../adapters/command/database.ts";
 import { gitSource } from "../adapters/git/source.ts";
 import { cannotSwap, mariaDbDatabase } from "../adapters/mariadb/database.ts";
 import { postgresDatabase } from "../adapters/postgres/database.ts";
@@ -14,7 +15,7 @@ import { runFolder } from "../adapters/run-folder/run-folder.ts";
 import { sqliteDatabase } from "../adapters/sqlite/database.ts";
 import { resolveSecrets } from "../config/secrets.ts";
 import type { BackupSettings } from "../domain/backup-settings.ts";
-import type { DatabaseSettings } from "../domain/database-settings.ts";
+import { type CommandDatabaseSettings, type DatabaseSettings, proofLimitOf } from "../domain/database-settings.ts";
 import { redactor } from "../domain/redactor.ts";
 import type { TesterSettings } from "../domain/routing.ts";
 import { Secret } from "../domain/secret.ts";
@@ -55,7 +56,7 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
   const artifactsFolder = join(stateFolder, "artifacts");
   const seal = sealFor(settings, resolve);
   const forge = forgeFor(settings, resolve, clock);
-  const databases = settings.databases.map((database) => databaseFor(database, settings.backup, resolve));
+  const databases = settings.databases.map((database) => databaseFor(database, settings.backup, around, resolve));
   return {
     settings,
     clock,
@@ -93,7 +94,12 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
 const secretOf = (name: string, value: string | Secret): Secret =>
   value instanceof Secret ? value : new Secret(name, value);
 
-function databaseFor(settings: DatabaseSettings, { parallel }: BackupSettings, resolve: Resolve): Database {
+function databaseFor(
+  settings: DatabaseSettings,
+  { parallel }: BackupSettings,
+  around: Surroundings,
+  resolve: Resolve,
+): Database {
   const { kind, name } = settings;
   switch (kind) {
     case "sqlite":
@@ -115,14 +121,37 @@ function databaseFor(settings: DatabaseSettings, { parallel }: BackupSettings, r
       const make = once(() => mariaDbDatabase({ name, kind, url: urlOf(settings, resolve), holdWritesMs }));
       return lazily({ kind, name, cannotSwap }, make);
     }
+    case "command":
+      return byCommands(settings, around, resolve);
   }
 }
+
+function byCommands(settings: CommandDatabaseSettings, around: Surroundings, resolve: Resolve): Database {
+  const { kind, name } = settings;
+  const proofLimit = proofLimitOf(settings) ?? { level: "stored", because: "it is by commands" };
+  const make = once(() =>
+    commandDatabase({
+      ...settings,
+      proofLimit,
+      environment: resolvedVariables(settings.environment, resolve),
+      cwd: around.projectFolder,
+      lockFolder: join(around.stateFolder, "data-locks", name),
+    }),
+  );
+  return lazily({ kind, name, proofLimit, cannotSwap: commandsCannotSwap }, make);
+}
+
+const resolvedVariables = (variables: Readonly<Record<string, ValueOrSecret>>, resolve: Resolve) =>
+  Object.fromEntries(Object.entries(variables).map(([variable, value]) => [variable, resolve(value)]));
 
 const urlOf = ({ url }: { readonly url: ValueOrSecret }, resolve: Resolve): Secret =>
   secretOf("DATABASE_URL", resolve(url));
 
 /** A missing secret must not keep `status`, `plan` and pre-flight from being wired: it is reported when it is used. */
-function lazily(known: Pick<Database, "kind" | "name" | "cannotSwap">, database: () => Database): Database {
+function lazily(
+  known: Pick<Database, "kind" | "name" | "cannotSwap" | "proofLimit">,
+  database: () => Database,
+): Database {
   return {
     ...known,
     exclusively: async (...args) => database().exclusively(...args),

@@ -155,6 +155,10 @@ function databaseOf(name: string, database: WrittenDatabase, absolute: Absolute)
     case "mariadb":
     case "mysql":
       return { name, kind: database.kind, url: database.url, holdWritesMs: database.holdWrites ?? null };
+    case "command": {
+      const { kind, timeout: timeoutMs, restore, check, drop, ...same } = database;
+      return { name, kind, timeoutMs, restore: restore ?? null, check: check ?? null, drop: drop ?? null, ...same };
+    }
   }
 }
 

@@ -37,7 +37,10 @@ function sharedUses({ components, databases, github, migrations, notify }: Confi
     ...Object.entries(components).flatMap(([name, { route }]) =>
       usesIn(route?.testers, ["components", name, "route", "testers"]),
     ),
-    ...Object.entries(databases).flatMap(([name, database]) => usesIn(database, ["databases", name])),
+    ...Object.entries(databases).flatMap(([name, database]) => [
+      ...usesIn(database, ["databases", name]),
+      ...("environment" in database ? usesIn(database.environment, ["databases", name, "environment"]) : []),
+    ]),
     ...Object.entries(migrations).flatMap(([name, migration]) => [
       ...usesIn(migration, ["migrations", name]),
       ...usesIn(migration.environment, ["migrations", name, "environment"]),

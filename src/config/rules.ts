@@ -9,6 +9,7 @@ import type { ReadFile } from "./read-file.ts";
 import { approvalRules } from "./rules-approvals.ts";
 import { backupRules } from "./rules-backups.ts";
 import { checkRules } from "./rules-checks.ts";
+import { databaseRules } from "./rules-databases.ts";
 import { forgeRules } from "./rules-forge.ts";
 import { namingRules } from "./rules-names.ts";
 import { scheduleRules } from "./rules-schedules.ts";
@@ -24,6 +25,7 @@ const rules: readonly Rule[] = [
   ...checkRules,
   ...forgeRules,
   ...backupRules,
+  ...databaseRules,
   ...scheduleRules,
 ];
 

@@ -1,6 +1,6 @@
 /** What is backed up before a deployment, by kind. */
 import { z } from "zod";
-import { file, key, name, period, say, size, valueOrSecret } from "./schema-values.ts";
+import { argv, file, key, name, period, say, size, valueOrSecret, variableName } from "./schema-values.ts";
 
 const Postgres = z.strictObject({
   kind: key(z.literal("postgres"), "PostgreSQL.", "postgres"),
@@ -38,6 +38,40 @@ const ofTheMySqlFamily = <Kind extends string>(kind: Kind, maker: string) =>
     ),
   });
 
+const withPlace = (what: string, example: readonly string[]) =>
+  key(argv().optional(), `${what}; \`{into}\` stands for the place.`, example);
+
+const Command = z.strictObject({
+  kind: key(z.literal("command"), "By commands, for everything that has no kind of its own.", "command"),
+  ping: key(argv(), "Command that asks whether it answers: exit code 0 means yes.", ["redis-cli", "ping"]),
+  dump: key(argv(), "Command whose standard output is the backup.", ["node", "dump.mjs"]),
+  restore: withPlace("Command that restores the backup from its standard input into a place that does not exist yet", [
+    "node",
+    "restore.mjs",
+    "{into}",
+  ]),
+  check: withPlace("Command that looks at what was restored; exit code 0 means that it is sound", [
+    "node",
+    "check.mjs",
+    "{into}",
+  ]),
+  drop: withPlace("Command that removes what was restored for a test", ["node", "drop.mjs", "{into}"]),
+  extension: key(
+    z
+      .string()
+      .regex(/^\.[a-z0-9]+(\.[a-z0-9]+)*$/, {
+        error: say("it is not the end of a file's name", "write for example .tar.gz"),
+      })
+      .default(".dump"),
+    "End of the backup's name, with its dot.",
+    ".rdb",
+  ),
+  environment: key(z.record(variableName(), valueOrSecret()).default({}), "Variables of the commands.", {
+    REDISCLI_AUTH: { secret: "CACHE_PASSWORD" },
+  }),
+  timeout: key(period().prefault("1h"), "A command that takes longer has failed.", "1h"),
+});
+
 export const databases = () =>
   key(
     z.record(
@@ -47,6 +81,7 @@ export const databases = () =>
         Sqlite,
         ofTheMySqlFamily("mariadb", "MariaDB"),
         ofTheMySqlFamily("mysql", "MySQL"),
+        Command,
       ]),
     ),
     "Databases that are backed up before a deployment and asked whether they answer, by name.",

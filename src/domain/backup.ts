@@ -102,6 +102,12 @@ export interface EncryptionSettings {
   readonly identity: { readonly secret: string } | null;
 }
 
+/** How far a backup of some database can be proven at all. */
+export interface ProofLimit {
+  readonly level: "stored" | "restored";
+  readonly because: string;
+}
+
 /** How far a proof must go, and what it may cost. */
 export interface ProofSettings {
   readonly level: "readable" | "restored" | "equal";

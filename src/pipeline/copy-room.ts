@@ -38,7 +38,8 @@ export async function roomsForProof(
 ): Promise<readonly RoomVerdict[]> {
   if (proofSettingsOf(settings.backup).level === "readable") return [];
   const scratch = { use: "scratch", neededBytes: null } as const;
-  return Promise.all(databases.map((database) => roomOfCopy(settings.disk.minFreeBytes, database, scratch, signal)));
+  const copied = databases.filter(({ proofLimit }) => proofLimit?.level !== "stored");
+  return Promise.all(copied.map((database) => roomOfCopy(settings.disk.minFreeBytes, database, scratch, signal)));
 }
 
 async function roomOfCopy(

@@ -1,5 +1,5 @@
 /** A database as the deployment sees it: facts, a full dump, a restore into another database. */
-import type { ProofCheck, SnapshotFacts, TableFacts } from "../domain/backup.ts";
+import type { ProofCheck, ProofLimit, SnapshotFacts, TableFacts } from "../domain/backup.ts";
 import type { Room } from "../domain/room.ts";
 import type { DataLock } from "./data-lock.ts";
 import type { DataSwap } from "./data-swap.ts";
@@ -55,6 +55,8 @@ export type CopyUse = "scratch" | "beside";
 export interface Database extends DataLock, DataSwap {
   readonly kind: string;
   readonly name: string;
+  /** Absent: its backups can be proven equal. */
+  readonly proofLimit?: ProofLimit;
   /** Throws DATABASE_UNREACHABLE. Doubles as the connectivity check (H2). Rows are counted, not hashed. */
   facts(signal: AbortSignal): Promise<DatabaseFacts>;
   /** With which tools it would be dumped, in words. Throws BACKUP_FAILED where they are missing or do not fit the server. */

@@ -1,4 +1,4 @@
-/** The backup stage with a real PostgreSQL and a real folder, and places to do harm in between. */
+/** The backup stage with a real database (PostgreSQL, or one of the test's own) and a real folder, and places to do harm in between. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,9 +27,11 @@ export interface HarmfulWorld {
 }
 
 export interface WorldOptions {
-  readonly server: Pick<TestServer, "urlOf">;
+  /** In place of PostgreSQL. */
+  readonly source?: Database;
+  readonly server?: Pick<TestServer, "urlOf">;
   /** The server's name for it. */
-  readonly database: string;
+  readonly database?: string;
   /** Of another world, whose backups this one sees. */
   readonly folder?: string;
   readonly binFolder?: string;
@@ -55,13 +57,7 @@ export async function backupWorld(options: WorldOptions): Promise<HarmfulWorld> 
       return stored;
     },
   };
-  const database = postgresDatabase({
-    name: "shop",
-    url: options.server.urlOf(options.database),
-    ...(options.binFolder === undefined ? {} : { binFolder: options.binFolder }),
-    ...(options.roomForCopy !== undefined && { roomForCopy: options.roomForCopy }),
-    ...(options.jobs && { parallel: { fromBytes: 1, jobs: options.jobs, folder: join(folder, "scratch") } }),
-  });
+  const database = options.source ?? postgresOf(folder, options);
   const parts = { ...partsOf(folder, options), backups: store, databases: [database], ...options.parts };
   const take = async (deploymentId?: string) => {
     const intent = { environment: "production", policy: "verified", takenAtMs: Date.now() } as const;
@@ -71,6 +67,18 @@ export async function backupWorld(options: WorldOptions): Promise<HarmfulWorld> 
     return manifest;
   };
   return { folder, store, database, parts, take, dispose: () => rm(folder, { recursive: true, force: true }) };
+}
+
+function postgresOf(folder: string, { server, database, ...options }: WorldOptions): Database {
+  if (server === undefined || database === undefined)
+    throw new Error("There is neither a server nor another database.");
+  return postgresDatabase({
+    name: "shop",
+    url: server.urlOf(database),
+    ...(options.binFolder === undefined ? {} : { binFolder: options.binFolder }),
+    ...(options.roomForCopy !== undefined && { roomForCopy: options.roomForCopy }),
+    ...(options.jobs && { parallel: { fromBytes: 1, jobs: options.jobs, folder: join(folder, "scratch") } }),
+  });
 }
 
 /** What the backup stage uses of a deployment's parts, and nothing else: anything more fails loudly. */

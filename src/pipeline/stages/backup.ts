@@ -4,6 +4,7 @@
  */
 import {
   type BackupManifest,
+  type ProofLimit,
   type ProofSettings,
   proofSettingsOf,
   provenWords,
@@ -12,6 +13,7 @@ import {
 } from "../../domain/backup.ts";
 import { placeOfBackups } from "../../domain/backup-place.ts";
 import type { BackupPolicy } from "../../domain/backup-settings.ts";
+import { proofLimitOf } from "../../domain/database-settings.ts";
 import { humanBytes, humanDuration } from "../../domain/duration.ts";
 import { failureOf } from "../../domain/errors.ts";
 import type { Database } from "../../ports/database.ts";
@@ -37,8 +39,8 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
     settings.backup.policy === "none"
       ? []
       : settings.databases.map(
-          ({ name, kind }) =>
-            `full ${kind} dump of ${name} to ${placeOfBackups(settings.backup)}, ${settings.backup.encryption ? `encrypted for ${settings.backup.encryption.recipients.join(", ")}, ` : ""}checksum re-read, ${proofWords(proofSettingsOf(settings.backup))}`,
+          (database) =>
+            `full ${database.kind} dump of ${database.name} to ${placeOfBackups(settings.backup)}, ${settings.backup.encryption ? `encrypted for ${settings.backup.encryption.recipients.join(", ")}, ` : ""}checksum re-read, ${proofWords(proofSettingsOf(settings.backup), proofLimitOf(database))}`,
         ),
   expectedMs: ({ settings }) => (settings.backup.policy === "none" ? 0 : 3_000 * settings.databases.length),
   prepare: (intent) => intent,
@@ -77,12 +79,18 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
           .join("; "),
 };
 
-const proofWords = ({ level, budgetMs, equalWithinMs }: ProofSettings): string => {
+const proofWords = ({ level, budgetMs, equalWithinMs }: ProofSettings, limit: ProofLimit | undefined): string => {
+  if (limit) return limitedWords(level, budgetMs, limit);
   if (level === "readable") return "decoded to its end";
   const how =
     level === "equal" ? "restored into a scratch place and compared" : "restored into a scratch place and counted";
   return `${how}, within ${humanDuration(budgetMs)}; over that, readable and an equal one not older than ${humanDuration(equalWithinMs)}`;
 };
+
+const limitedWords = (wanted: ProofSettings["level"], budgetMs: number, { level, because }: ProofLimit): string =>
+  level === "restored" && wanted !== "readable"
+    ? `restored by its own command within ${humanDuration(budgetMs)}, never compared: ${because}`
+    : `never read: ${level === "stored" ? because : "backup.proof does not ask for a restore"}`;
 
 /** One database, proven as far as `backup.proof` says. */
 async function backUp(
@@ -94,7 +102,7 @@ async function backUp(
   const { clock, backups, settings } = parts;
   const startedAtMs = clock.now();
   const proof = proofSettingsOf(settings.backup);
-  const copies = proof.level !== "readable";
+  const copies = proof.level !== "readable" && database.proofLimit?.level !== "stored";
   const room = copies ? await roomForCopy(parts, database, { use: "scratch", neededBytes: null }, signal) : null;
   const dump = await database.dump(signal);
   const id = nameOf(settings.backup.nameTemplate, database.name, intent);

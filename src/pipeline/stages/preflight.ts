@@ -215,8 +215,12 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
   database: async ({ databases }, _input, signal) => {
     const facts = await Promise.all(databases.map((database) => database.facts(signal)));
     return ok(
-      facts.map(({ kind, name, sizeBytes }) => `${kind} ${name} ${humanBytes(sizeBytes)}`).join(", ") ||
-        "none declared",
+      facts
+        .map(
+          ({ kind, name, sizeBytes }) =>
+            `${kind} ${name} ${sizeBytes === 0 ? "of unknown size" : humanBytes(sizeBytes)}`,
+        )
+        .join(", ") || "none declared",
     );
   },
 
