@@ -13,6 +13,8 @@ import { localHost } from "../adapters/process/local-host.ts";
 import { processTarget } from "../adapters/process/process-target.ts";
 import { runFolder } from "../adapters/run-folder/run-folder.ts";
 import { sqliteDatabase } from "../adapters/sqlite/database.ts";
+import { npmAudit } from "../adapters/vulnerabilities/npm-audit.ts";
+import { osvCommand } from "../adapters/vulnerabilities/osv-command.ts";
 import { resolveSecrets } from "../config/secrets.ts";
 import type { BackupSettings } from "../domain/backup-settings.ts";
 import { type CommandDatabaseSettings, type DatabaseSettings, proofLimitOf } from "../domain/database-settings.ts";
@@ -64,6 +66,7 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
     source,
     builder: commandBuilder({ source, artifactsFolder, clock, environment: {} }),
     ciGate: ciGateFor(settings, forge, { clock, cwd: projectFolder, secrets }),
+    ...auditFor(settings),
     target: processTarget({ root: settings.target.root, environment: settings.environment, clock }),
     routers: routersFor(settings, clock, resolve),
     metricSources: metricSourcesFor(settings.metrics, {
@@ -175,6 +178,11 @@ function once<T>(make: () => T): () => T {
     return made.value;
   };
 }
+
+const auditFor = ({ vulnerabilities: asked }: EnvironmentSettings): Pick<Parts, "vulnerabilities"> => {
+  if (!asked) return {};
+  return { vulnerabilities: asked.kind === "npm" ? npmAudit(asked) : osvCommand({ ...asked, argv: asked.command }) };
+};
 
 function routersFor(settings: EnvironmentSettings, clock: Clock, resolve: Resolve): ReadonlyMap<string, Router> {
   const routed = settings.components.flatMap(({ name, route }) => (route ? [{ name, route }] : []));

@@ -13,7 +13,7 @@ import type { ApprovalSettings, ComponentSettings, EnvironmentSettings, SecretSe
 import { completeEnvironment } from "./merge.ts";
 import type { ReadFile } from "./read-file.ts";
 import { backupSettings } from "./resolve-backup.ts";
-import { forgeUse, stagingRule } from "./resolve-forge.ts";
+import { forgeUse, stagingRule, vulnerabilitySettings } from "./resolve-gates.ts";
 import { metricSourceSettings } from "./resolve-metrics.ts";
 import { notifiersOf } from "./resolve-notify.ts";
 import { scheduledSettings } from "./resolve-schedules.ts";
@@ -51,6 +51,7 @@ export function resolveEnvironment(
     ciTimeoutMs: ci.timeout,
     ...forgeUse(configuration, complete),
     staging: stagingRule(complete),
+    vulnerabilities: vulnerabilitySettings(complete),
     build: complete.build,
     components: componentsOf(configuration, complete),
     target: { kind: complete.target.kind, root: absolute(complete.target.root ?? `.sluice/run/${environment}`) },

@@ -8,7 +8,20 @@ import { checkActions, checkTable, strictnessLevels } from "../domain/checks.ts"
 import { routing } from "./schema-channels.ts";
 import { health, Smoke } from "./schema-checks.ts";
 import { SecretSourceSchema } from "./schema-components.ts";
-import { Approvals, Backup, Ci, Disk, Load, Lock, Memory, Proof, Router, Staging, Target } from "./schema-guards.ts";
+import {
+  Approvals,
+  Backup,
+  Ci,
+  Disk,
+  Load,
+  Lock,
+  Memory,
+  Proof,
+  Router,
+  Staging,
+  Target,
+  Vulnerabilities,
+} from "./schema-guards.ts";
 import { Metrics } from "./schema-metrics.ts";
 import { Audit, Limits, Observation, Records, Rollback, RollbackOn, Rollout } from "./schema-rollout.ts";
 import { Objectives, Schedules } from "./schema-schedules.ts";
@@ -51,6 +64,10 @@ export const Environment = z.strictObject({
   branches: key(z.array(refPattern()), "Patterns of branches that may be deployed here (P5).", ["main"]),
   ci: Ci,
   staging: key(Staging.optional(), "The stage before this one.", { environment: "staging", within: "7d" }),
+  vulnerabilities: key(Vulnerabilities.optional(), "The dependencies are looked at.", {
+    kind: "npm",
+    threshold: "high",
+  }),
   build: key(
     z.enum(["before-plan", "with-migrations"]),
     "When it is built: before the plan is approved, or side by side with the migrations.",

@@ -1,6 +1,7 @@
 /** What stands before a deployment: CI, room on the hosts, approvals, the lock, backups; and where it runs. */
 import { z } from "zod";
 import { backupPolicies } from "../domain/backup-settings.ts";
+import { severities } from "../domain/vulnerabilities.ts";
 import { BackupStoreSchema } from "./schema-backup-store.ts";
 import { requiredCheck } from "./schema-forge.ts";
 import {
@@ -45,6 +46,31 @@ export const Staging = z
     slowestCheck: key(orOff(period()).prefault("off"), "The slowest check there took at most this long.", "2s"),
   })
   .meta({ description: "The stage before: the same commit and artifacts must have gone well there (T10)." });
+
+const vulnerabilityRule = {
+  threshold: key(z.enum(severities).default("high"), "From this severity on a known one stops it.", "high"),
+  except: key(
+    z.array(line().max(100)).max(1000).default([]),
+    "Ids that somebody has looked at and lets pass; they are named all the same.",
+    ["GHSA-35jh-r3h4-6jhm"],
+  ),
+  timeout: key(period().prefault("2m"), "Without an answer for this long nothing is known.", "2m"),
+};
+
+export const Vulnerabilities = z
+  .discriminatedUnion("kind", [
+    z.strictObject({
+      kind: key(z.literal("npm"), "`npm audit` of the release's package-lock.json.", "npm"),
+      omitDev: key(z.boolean().default(true), "Leave out what is only needed to build.", true),
+      ...vulnerabilityRule,
+    }),
+    z.strictObject({
+      kind: key(z.literal("osv"), "A command that prints the JSON of OSV's scanner.", "osv"),
+      command: key(argv(), "Run in the release's folder.", ["osv-scanner", "scan", "--format", "json", "-r", "."]),
+      ...vulnerabilityRule,
+    }),
+  ])
+  .meta({ description: "Known vulnerabilities of the dependencies (T8)." });
 
 export const Target = z
   .strictObject({

@@ -29,6 +29,12 @@ export const checkTable = {
     strict: "block",
     about: "where `staging` is declared: the same commit and artifacts went well there (T10)",
   },
+  vulnerabilities: {
+    basic: "warn",
+    standard: "block",
+    strict: "block",
+    about: "where `vulnerabilities` is declared: no known one of the dependencies reaches the threshold (T8)",
+  },
   target: {
     basic: "block",
     standard: "block",

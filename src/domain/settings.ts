@@ -14,6 +14,7 @@ import type { RouteSettings } from "./routing.ts";
 import type { ScheduledSettings } from "./schedule.ts";
 import type { StagingRule } from "./staging-gate.ts";
 import type { AdaptiveSettings, RolloutStrategy, VerdictSettings } from "./verdict-settings.ts";
+import type { VulnerabilitySettings } from "./vulnerabilities.ts";
 
 /** A value, or the name of a secret whose text is looked up only where it is used. */
 export type ValueOrSecret = string | { readonly secret: string };
@@ -187,6 +188,8 @@ export interface EnvironmentSettings extends ScheduledSettings, ForgeUse {
   readonly ciTimeoutMs: number;
   /** T10; null or absent: nothing need have been deployed anywhere before. */
   readonly staging?: StagingRule | null;
+  /** T8; null or absent: nobody looks. */
+  readonly vulnerabilities?: VulnerabilitySettings | null;
   readonly build: "before-plan" | "with-migrations";
   readonly components: readonly ComponentSettings[];
   readonly target: { readonly kind: "process"; readonly root: string };

@@ -23,6 +23,7 @@ import type { RunFolder } from "../ports/run-folder.ts";
 import type { Source } from "../ports/source.ts";
 import type { SqlGrammar } from "../ports/sql-grammar.ts";
 import type { Instance, Target } from "../ports/target.ts";
+import type { VulnerabilityAudit } from "../ports/vulnerability-audit.ts";
 
 export interface Parts {
   readonly settings: EnvironmentSettings;
@@ -31,6 +32,8 @@ export interface Parts {
   readonly source: Source;
   readonly builder: Builder;
   readonly ciGate: CiGate | undefined;
+  /** Absent: nobody looks at the dependencies. */
+  readonly vulnerabilities?: VulnerabilityAudit;
   readonly target: Target;
   /** By component; components without a route have none. */
   readonly routers: ReadonlyMap<string, Router>;

@@ -100,6 +100,26 @@ test("T4 a missing CI gate is unknown, and unknown blocks where CI must have pas
   expect(failure?.code).toBe("CI_NOT_PASSED");
 });
 
+test.each([
+  [
+    "a known vulnerability",
+    { kind: "answered", found: [{ id: "GHSA-1", package: "left-pad", severity: "high" }] },
+    "left-pad GHSA-1",
+  ],
+  ["an audit that does not answer", { kind: "silent", reason: "the registry is away" }, "the registry is away"],
+] as const)("T8 %s blocks where the dependencies are looked at", async (_what, answer, said) => {
+  const world = inWorld({
+    vulnerabilities: { kind: "memory", look: async () => answer },
+    settings: { vulnerabilities: { kind: "npm", omitDev: true, threshold: "high", except: [], timeoutMs: 1_000 } },
+  });
+
+  const { outcome, failure } = await world.deploy("v1.0.0");
+
+  expect({ outcome, code: failure?.code }).toEqual({ outcome: "refused", code: "PREFLIGHT_FAILED" });
+  expect(failure?.message).toContain(`vulnerabilities: ${said}`);
+  await untouched(world);
+});
+
 test("F9 F1 F4 all findings are shown, not only the first", async () => {
   const world = inWorld({ missingSecrets: ["API_KEY"], freeDiskBytes: () => 1_000 });
   world.source.dirty = ["src/index.ts"];

@@ -6,6 +6,7 @@ import { memoryLedger } from "../../src/engine/ledger/memory-ledger.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Ledger } from "../../src/ports/ledger.ts";
 import type { Migrator, PendingMigration } from "../../src/ports/migrator.ts";
+import type { VulnerabilityAudit } from "../../src/ports/vulnerability-audit.ts";
 import { type MemoryBackupStore, memoryBackupStore } from "../../src/testing/memory-backup-store.ts";
 import { memoryCheckpoints } from "../../src/testing/memory-checkpoints.ts";
 import { type MemoryDatabaseOptions, memoryDatabase } from "../../src/testing/memory-database.ts";
@@ -30,6 +31,7 @@ export interface FakesOptions {
   /** What the build and a migration take, milliseconds. */
   readonly toolsMs?: number;
   readonly ci?: () => Verdict;
+  readonly vulnerabilities?: VulnerabilityAudit;
   readonly missingSecrets?: readonly string[];
   readonly freeDiskBytes?: () => number;
   readonly databaseFault?: MemoryDatabaseOptions["fault"];
@@ -88,6 +90,7 @@ export function openFakes(options: FakesOptions, clock: Clock) {
     releases,
     notifiers: [notifierOf(channel, clock, () => meets(faults, "channelHangs"))],
     ci: options.ci,
+    vulnerabilities: options.vulnerabilities,
     missingSecrets: options.missingSecrets ?? [],
     freeDiskBytes: options.freeDiskBytes ?? (() => 1e11),
     folders: new Map(),

@@ -19,6 +19,7 @@ import type { Migrator } from "../../src/ports/migrator.ts";
 import type { RunFolder } from "../../src/ports/run-folder.ts";
 import type { Source } from "../../src/ports/source.ts";
 import type { Instance } from "../../src/ports/target.ts";
+import type { VulnerabilityAudit } from "../../src/ports/vulnerability-audit.ts";
 import { memoryCheck } from "../../src/testing/memory-check.ts";
 import { type Faults, meets } from "./world-faults.ts";
 import type { Place } from "./world-place.ts";
@@ -41,6 +42,7 @@ export interface Shared {
   readonly notifiers: Parts["notifiers"];
   /** Absent: no gate is configured. */
   readonly ci: (() => Verdict) | undefined;
+  readonly vulnerabilities: VulnerabilityAudit | undefined;
   readonly missingSecrets: readonly string[];
   readonly freeDiskBytes: () => number;
   /** Deployment → file → text. */
@@ -99,6 +101,7 @@ export function partsOf(settings: EnvironmentSettings, place: Place, shared: Sha
     source: mortal(shared.source),
     builder: mortal(shared.builder),
     ciGate: ci && mortal({ kind: "memory", passed: async () => ({ verdict: ci(), detail: "the gate says so" }) }),
+    ...(shared.vulnerabilities ? { vulnerabilities: mortal(shared.vulnerabilities) } : {}),
     target: mortal(place.faultyTarget),
     routers: new Map([...place.faultyRouters].map(([name, router]) => [name, mortal(router)])),
     metricSources: [],

@@ -65,6 +65,7 @@ function assumptionsOf({ settings, options, release }: World): readonly string[]
     ...((settings.requiredChecks ?? []).length === 0
       ? []
       : ["The checks at GitHub are taken as passed; GitHub is not asked."]),
+    ...(settings.vulnerabilities ? ["The dependencies are not looked at."] : []),
     ...(settings.staging ? [`It is taken to have gone well in ${settings.staging.environment}.`] : []),
     ...(settings.migrations.length > 0
       ? [

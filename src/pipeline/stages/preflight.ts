@@ -4,27 +4,18 @@ import type { CheckName } from "../../domain/checks.ts";
 import { humanBytes } from "../../domain/duration.ts";
 import { failureOf } from "../../domain/errors.ts";
 import type { Finding } from "../../domain/plan.ts";
-import type { Artifact, Release } from "../../domain/release.ts";
 import type { Serving } from "../../domain/serving.ts";
-import { ruleOnStaging, stagedOf } from "../../domain/staging-gate.ts";
-import { fail, pass, unknown, type Verdict } from "../../domain/verdict.ts";
+import { fail, pass, unknown } from "../../domain/verdict.ts";
 import { roomsForProof } from "../copy-room.ts";
 import type { Parts } from "../parts.ts";
 import { treeOf } from "../release-tree.ts";
 import type { Stage } from "../stage.ts";
+import { type Answer, type GateInput, isDeclared, stagingProbe, vulnerabilityProbe } from "./gate-probes.ts";
 import { describeHolder } from "./lock.ts";
 
-interface PreflightInput {
+interface PreflightInput extends GateInput {
   readonly deploymentId: string;
-  readonly release: Release;
-  readonly artifacts: readonly Artifact[];
   readonly serving: Serving | null;
-}
-
-interface Answer {
-  readonly verdict: Verdict;
-  readonly detail: string;
-  readonly hint?: string;
 }
 
 type Probe = (parts: Parts, input: PreflightInput, signal: AbortSignal) => Promise<Answer>;
@@ -60,9 +51,6 @@ export const preflight: Stage<PreflightInput, PreflightInput, readonly Finding[]
     return `${passed} of ${findings.length} checks passed`;
   },
 };
-
-/** What nobody declared is not asked, and no finding claims that it is well. */
-const isDeclared = (check: CheckName, { settings }: Parts): boolean => check !== "staging" || Boolean(settings.staging);
 
 async function find(
   check: CheckName,
@@ -121,18 +109,9 @@ const probes: Readonly<Record<Exclude<CheckName, "migration-lint">, Probe>> = {
     return { verdict, detail, hint: `CI must pass for ${release.commit.slice(0, 12)} itself, then start again` };
   },
 
-  staging: async ({ ledger, settings }, { release, artifacts }) => {
-    if (!settings.staging) return ok("not declared");
-    const { environment } = settings.staging;
-    const rows = await ledger.deployments({ project: settings.project, environment, limit: 200 });
-    const staged = stagedOf(rows, release.commit);
-    const record = staged && (await ledger.record(staged.row.id));
-    const wanted = { commit: release.commit, artifacts, nowMs: await ledger.now() };
-    const verdict = ruleOnStaging(settings.staging, wanted, staged, record);
-    if (verdict.kind === "pass") return ok(`${staged?.row.id} went well in ${environment}`);
-    const hint = `Deploy it there first: sluice deploy ${environment} ${release.version}`;
-    return { verdict, detail: verdict.reason, hint };
-  },
+  staging: stagingProbe,
+
+  vulnerabilities: vulnerabilityProbe,
 
   target: async ({ target, ledger, settings }, _input, signal) => {
     const fence = await target.fence(signal);

@@ -1,4 +1,4 @@
-/** T10: the stage before, as it is configured. */
+/** T8 T10: the gates that an environment may declare. */
 import { expect, test } from "vitest";
 import { SluiceError } from "../domain/errors.ts";
 import { loadConfiguration } from "./load.ts";
@@ -45,4 +45,30 @@ test.each([
     expect(thrown).toBeInstanceOf(SluiceError);
     expect(JSON.stringify((thrown as SluiceError).failure)).toContain(said);
   }
+});
+
+test("T8 the audit of the dependencies is npm's or a command of one's own, with a threshold and exceptions", () => {
+  const settingsOf = (vulnerabilities: string) => {
+    const text = `sluice: 1
+project: shop
+components: { web: { command: [node, web.mjs], route: { port: 8080 } } }
+environments: { production: { policy: basic, vulnerabilities: ${vulnerabilities} } }
+`;
+    const { configuration } = loadConfiguration({ file: "sluice.yaml", text, readFile });
+    return resolveEnvironment(configuration, "production", { projectFolder: "/project", readFile }).vulnerabilities;
+  };
+
+  expect(settingsOf("{ kind: npm }")).toEqual({
+    kind: "npm",
+    omitDev: true,
+    threshold: "high",
+    except: [],
+    timeoutMs: 120_000,
+  });
+  expect(settingsOf("{ kind: osv, command: [osv-scanner], threshold: low, except: [GHSA-1] }")).toMatchObject({
+    kind: "osv",
+    command: ["osv-scanner"],
+    threshold: "low",
+  });
+  expect(() => settingsOf("{ kind: npm, threshold: hihg }")).toThrow(SluiceError);
 });

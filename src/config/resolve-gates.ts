@@ -1,13 +1,20 @@
-/** What stands before a deployment: the forge and what is asked of it, and the stage before. */
+/** What stands before a deployment: the forge and what is asked of it, the stage before, the dependencies. */
 import type { ForgeSettings, ForgeUse } from "../domain/forge-settings.ts";
 import type { RequiredCheck } from "../domain/required-checks.ts";
 import type { StagingRule } from "../domain/staging-gate.ts";
+import type { VulnerabilitySettings } from "../domain/vulnerabilities.ts";
 import type { CompleteEnvironment, Configuration } from "./schema.ts";
 
 export function stagingRule({ staging }: CompleteEnvironment): StagingRule | null {
   if (staging === undefined) return null;
   const { environment, within: withinMs, errorRate, minRequests, slowestCheck: slowestCheckMs } = staging;
   return { environment, withinMs, errorRate, minRequests, slowestCheckMs };
+}
+
+export function vulnerabilitySettings({ vulnerabilities }: CompleteEnvironment): VulnerabilitySettings | null {
+  if (vulnerabilities === undefined) return null;
+  const { timeout: timeoutMs, ...same } = vulnerabilities;
+  return { ...same, timeoutMs };
 }
 
 export const forgeUse = ({ github }: Configuration, { ci }: CompleteEnvironment): Required<ForgeUse> => ({
