@@ -20,7 +20,7 @@ export interface EmailOptions {
   readonly from: string;
   readonly to: readonly string[];
   readonly clock: Clock;
-  /** From the connection to the server's last word. Default 30 s. */
+  /** From the connection to the server's last word. Default 15 s. */
   readonly timeoutMs?: number;
   /** Certificates (PEM) of a private CA. */
   readonly ca?: string;
@@ -52,7 +52,7 @@ export function emailNotifier(options: EmailOptions): Notifier {
 }
 
 /** Loaded where a mail is sent: most projects send none. */
-async function transportOf({ server, login, ca, timeoutMs = 30_000 }: EmailOptions) {
+async function transportOf({ server, login, ca, timeoutMs = 15_000 }: EmailOptions) {
   const { createTransport } = await import("nodemailer");
   const { hostname, port, protocol } = new URL(server);
   const secure = protocol === "smtps:";
@@ -78,7 +78,7 @@ async function withDeadline(
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<readonly string[]>,
 ): Promise<readonly string[]> {
-  const { clock, timeoutMs = 30_000 } = options;
+  const { clock, timeoutMs = 15_000 } = options;
   const finished = new AbortController();
   const late = new AbortController();
   const timer = clock.sleep(timeoutMs, finished.signal).then(
