@@ -1,6 +1,7 @@
 /** Whatever the text is, it ends in a configuration or in faults with places, and soon. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { threadCpuMs } from "../testing/cpu-time.ts";
 import { ConfigurationFaults } from "./faults.ts";
 import { loadConfiguration } from "./load.ts";
 
@@ -58,11 +59,11 @@ describe("W3 hostile text is refused quickly:", () => {
     ["a megabyte in one text", `a: "${"x".repeat(million - 10)}"`, 'unknown key "a"'],
     ["a key of every object", "__proto__: { a: 1 }", "__proto__ is reserved"],
   ])("%s", (_name, text, expected) => {
-    const begun = performance.now();
+    const begun = threadCpuMs();
 
     const refusal = refusalOf(text);
 
-    expect(performance.now() - begun).toBeLessThan(1000);
+    expect(threadCpuMs() - begun).toBeLessThan(1000);
     expect(refusal?.message).toContain(expected);
     expect(refusal?.message.length).toBeLessThan(20_000);
   });

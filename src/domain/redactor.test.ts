@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { threadCpuMs } from "../testing/cpu-time.ts";
 import { redactor, stripControl } from "./redactor.ts";
 import { Secret } from "./secret.ts";
 import { formsOf } from "./secret-forms.ts";
@@ -114,10 +115,10 @@ test("K1 fifty secrets and a key file slow a log stream down to no less than 20 
   const stream = redactor([...many, new Secret("PEM", "Zm9vYmFy".repeat(500))]).stream();
   const chunk = "2026-11-20T22:18:44Z info GET /api/users/12345 200 12 ms user=alice\n".repeat(1000);
 
-  const startedAt = performance.now();
+  const startedAt = threadCpuMs();
   for (let round = 0; round < 100; round++) stream.push(chunk);
 
-  expect((chunk.length * 100) / (performance.now() - startedAt) / 1000).toBeGreaterThan(20);
+  expect((chunk.length * 100) / (threadCpuMs() - startedAt) / 1000).toBeGreaterThan(20);
 });
 
 test.each([
@@ -154,10 +155,10 @@ test("stripControl leaves no control character in any text, and is done after on
 });
 
 test("stripControl is quick on text made to be slow", () => {
-  const startedAt = performance.now();
+  const startedAt = threadCpuMs();
   for (const text of [" ", "\n", "\u2028", "\u001b[", "\u001b]", "::", "##"]) stripControl(text.repeat(300_000));
 
-  expect(performance.now() - startedAt).toBeLessThan(3000);
+  expect(threadCpuMs() - startedAt).toBeLessThan(3000);
 });
 
 test("K1 an excerpt hides a secret that control characters had split, and is one short line", () => {
