@@ -38,7 +38,7 @@ export async function restoreDrill(parts: Parts, by: string, reporter: Reporter)
 async function drillOne(parts: Parts, database: Database, by: string, reporter: Reporter): Promise<RestoreDrill> {
   const tell = async (title: string) => reporter.tell(title, "info");
   const drill = await drillRestore(parts, database, { by, signal: reporter.signal, tell });
-  const title = `${drill.backup} restored and compared in ${humanDuration(drill.tookMs)}: ${drill.tables} tables, ${drill.rows} rows`;
+  const title = `${drill.backup} restored${drill.gap === null ? " and compared" : ""} in ${humanDuration(drill.tookMs)}: ${drill.tables} tables, ${drill.rows} rows${drill.gap === null ? "" : `; ${drill.gap}`}`;
   await recordDrill(parts, "restore drill", { by, title, tone: "ok", detail: asJson(drill) });
   await tellMissed(parts, missedAtDrill(parts.settings.objectives, database.name, drill.tookMs));
   return drill;

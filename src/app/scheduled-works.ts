@@ -19,7 +19,10 @@ export const scheduledWorks = (rollbackDrill: ScheduledWork): Readonly<Record<Sc
   },
   "restore-drill": async (parts, reporter) => {
     const drills = await restoreDrill(parts, scheduler, reporter);
-    const words = drills.map(({ database, rows, tables }) => `${database} restored: ${tables} tables, ${rows} rows`);
+    const words = drills.map(
+      ({ database, gap, rows, tables }) =>
+        `${database} restored: ${tables} tables, ${rows} rows${gap === null ? "" : `; ${gap}`}`,
+    );
     return { title: words.join("; "), detail: asJson(drills) };
   },
   prune: async (parts, { signal }) => {

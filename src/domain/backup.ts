@@ -158,6 +158,16 @@ export const unhashed = (tables: readonly TableFacts[]): readonly string[] =>
 export const tablesOf = (tables: readonly TableFacts[]): readonly TableFacts[] =>
   tables.filter(({ name }) => !name.startsWith("("));
 
+/** What a restored copy could not be held against, in words; undefined where every table was. */
+export function notCompared({ source, tables }: Pick<BackupManifest, "source" | "tables">): string | undefined {
+  if (countsNothing(source.kind)) return "nothing of it could be compared";
+  const unproven = tables.filter((table) => table.unproven !== undefined).map(({ name }) => name);
+  return unproven.length === 0 ? undefined : `as backed up, but for what could not be compared: ${unproven.join(", ")}`;
+}
+
+/** Commands tell neither tables nor rows, and none told is not none there. */
+export const countsNothing = (kind: string): boolean => kind === "command";
+
 export const rowsOf = (tables: readonly TableFacts[]): number =>
   tablesOf(tables).reduce((sum, { rows }) => sum + rows, 0);
 

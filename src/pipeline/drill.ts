@@ -2,7 +2,7 @@
  * B12: the newest backup of a database is read from where it lies, verified, restored into a scratch place, compared with its
  * manifest, timed and dropped. What serves is not touched.
  */
-import { type BackupManifest, type ProofCheck, rowsOf, tableDifferences } from "../domain/backup.ts";
+import { type BackupManifest, notCompared, type ProofCheck, rowsOf, tableDifferences } from "../domain/backup.ts";
 import { SluiceError } from "../domain/errors.ts";
 import type { Database } from "../ports/database.ts";
 import { roomForCopy } from "./copy-room.ts";
@@ -19,6 +19,8 @@ export interface RestoreDrill {
   readonly restoreMs: number;
   readonly tables: number;
   readonly rows: number;
+  /** What could not be held against the manifest, in words; null where everything was. */
+  readonly gap: string | null;
   readonly checks: readonly ProofCheck[];
 }
 
@@ -83,6 +85,7 @@ async function restoreOnce(
     restoreMs: endedAtMs - restoringSinceMs,
     tables: facts.tables.length,
     rows: rowsOf(facts.tables),
+    gap: notCompared(manifest) ?? null,
     checks: [room, ...checks],
   };
 }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type CommandDatabaseOptions, commandDatabase } from "../../src/adapters/command/database.ts";
 import { loadConfiguration } from "../../src/config/load.ts";
 import { resolveEnvironment } from "../../src/config/resolve.ts";
-import type { ProofSettings } from "../../src/domain/backup.ts";
+import { notCompared, type ProofSettings } from "../../src/domain/backup.ts";
 import { type DatabaseSettings, proofLimitOf } from "../../src/domain/database-settings.ts";
 import { SluiceError } from "../../src/domain/errors.ts";
 import { Secret } from "../../src/domain/secret.ts";
@@ -78,6 +78,7 @@ describe("databases by commands", { timeout: 60_000 }, () => {
     const manifest = await backedUp(open({ restore: null, check: null, drop: null }), { level: "restored" });
 
     expect(manifest.level).toBe("stored");
+    expect(notCompared(manifest)).toBe("nothing of it could be compared");
     expect(manifest.sizeBytes).toBe("first ".length * 40_000 + "second ".length * 40_000);
     expect(manifest.proof?.checks.map(({ check, outcome, detail }) => [check, outcome, detail])).toEqual([
       ["stored", "passed", "its checksum was read back"],

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mariaDbDatabase } from "../../src/adapters/mariadb/database.ts";
 import { missingPart, startTestServer, type TestServer } from "../../src/adapters/mariadb/test-server.ts";
 import { planSwap } from "../../src/app/restore-swap.ts";
-import type { ProofSettings } from "../../src/domain/backup.ts";
+import { notCompared, type ProofSettings } from "../../src/domain/backup.ts";
 import { freePort } from "../../src/testing/router-world.ts";
 import { backupWorld, failureOf } from "./backup-world.ts";
 
@@ -55,5 +55,6 @@ describe.skipIf(missing !== undefined)("backups of MariaDB that are proven", { t
     expect(refused.code).toBe("BACKUP_UNVERIFIED");
     expect(refused.message).toContain("legacy (MyISAM keeps no snapshots)");
     expect(manifest.level).toBe("restored");
+    expect(notCompared(manifest)).toBe("as backed up, but for what could not be compared: legacy");
   });
 });

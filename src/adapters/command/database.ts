@@ -154,8 +154,7 @@ async function rehearse(
   signal: AbortSignal,
 ): Promise<Rehearsal> {
   requireFormat(options, request.format);
-  if (options.restore === null || options.drop === null)
-    throw failure(options, "BACKUP_UNVERIFIED", "Its backups cannot be restored for a test: it has no restore command");
+  if (options.restore === null || options.drop === null) throw noRestore(options);
   const place = `sluice_rehearsal_${randomBytes(6).toString("hex")}`;
   try {
     const restored = await timed("restored", async () => {
@@ -235,6 +234,14 @@ function requireFormat(options: CommandDatabaseOptions, given: string): void {
   if (given === format) return;
   throw failure(options, "BACKUP_UNVERIFIED", `A dump of format "${given}" is not one of a command`);
 }
+
+/** Nothing is wrong with the backup: there is no way to tell. */
+const noRestore = (options: CommandDatabaseOptions): SluiceError =>
+  new SluiceError({
+    ...failure(options, "BACKUP_UNVERIFIED", "Its backups cannot be restored for a test: it has no restore command")
+      .failure,
+    hint: `Write databases.${options.name}.restore and .drop, then: sluice validate`,
+  });
 
 const hints = {
   DATABASE_UNREACHABLE: "Run its ping command by hand, then look again with: sluice check",

@@ -4,7 +4,15 @@ import { machineClock } from "../../app/clock.ts";
 import { backupAlone } from "../../app/layers.ts";
 import { objectiveStates } from "../../app/objectives.ts";
 import { prune as carryOut, planPruning } from "../../app/prune.ts";
-import { type BackupEncryption, type BackupManifest, provenWords, rowsOf, tablesOf } from "../../domain/backup.ts";
+import {
+  type BackupEncryption,
+  type BackupManifest,
+  countsNothing,
+  notCompared,
+  provenWords,
+  rowsOf,
+  tablesOf,
+} from "../../domain/backup.ts";
 import { placeOfBackups } from "../../domain/backup-place.ts";
 import { signatureWords } from "../../domain/backup-signature.ts";
 import { humanBytes, humanDuration } from "../../domain/duration.ts";
@@ -54,7 +62,7 @@ export async function backupCreateCommand(
 }
 
 const sizeText = (manifest: BackupManifest): string =>
-  `${plural(tablesOf(manifest.tables).length, "table")}, ${plural(rowsOf(manifest.tables), "row")}, ${humanBytes(manifest.sizeBytes)} in ${humanDuration(manifest.tookMs)}`;
+  `${countsNothing(manifest.source.kind) ? "" : `${plural(tablesOf(manifest.tables).length, "table")}, ${plural(rowsOf(manifest.tables), "row")}, `}${humanBytes(manifest.sizeBytes)} in ${humanDuration(manifest.tookMs)}`;
 
 const levels = {
   stored: "stored: its checksum was read back",
@@ -100,7 +108,7 @@ export async function backupListCommand(session: Session, environment: string | 
     manifest.database,
     timestamp(manifest.takenAtMs),
     humanBytes(manifest.sizeBytes),
-    number(rowsOf(manifest.tables)),
+    countsNothing(manifest.source.kind) ? "" : number(rowsOf(manifest.tables)),
     manifest.level,
     manifest.signature == null ? "unsigned" : "signed",
   ]);
@@ -216,12 +224,16 @@ export async function restoreCommand(session: Session, id: string, options: Rest
   output.progress(`restores ${what}`);
   await confirm({ word: "RESTORE", given: options.confirm, code: "USAGE", command });
   const { facts, differing } = await restoreBackup(parts, manifest, options.into, session.interrupted);
-  const equal = differing.length === 0;
+  const alike = differing.length === 0;
+  const gap = notCompared(manifest);
   const lines = differing.map((words) => `  ${glyph("bad")} ${words}`);
-  const summary = equal
-    ? `${glyph("ok")} restored into ${facts.name}: ${plural(tablesOf(facts.tables).length, "table")}, every row as backed up`
+  const summary = alike
+    ? `${glyph("ok")} restored into ${facts.name}: ${countsNothing(manifest.source.kind) ? "" : `${plural(tablesOf(facts.tables).length, "table")}, `}${gap ?? "every row as backed up"}`
     : `${glyph("bad")} restored into ${facts.name}, but it is not what was backed up`;
-  output.result({ backup: manifest.id, into: options.into, facts, differing, equal }, [...lines, summary].join("\n"));
+  output.result(
+    { backup: manifest.id, into: options.into, facts, differing, equal: alike && gap === undefined },
+    [...lines, summary].join("\n"),
+  );
   output.next(`sluice backup show ${manifest.id}`);
-  return equal ? exitCodes.succeeded : exitCodes.failed;
+  return alike ? exitCodes.succeeded : exitCodes.failed;
 }

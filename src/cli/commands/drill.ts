@@ -32,10 +32,10 @@ export async function drillRestoreCommand(
   }
   const drills = await restoreDrill(parts, session.user, reporterOf(session));
   const columns = output.resultColumns();
-  const lines = drills.flatMap(({ backup, database, restoreMs, rows, tables, tookMs }) =>
+  const lines = drills.flatMap(({ backup, database, gap, restoreMs, rows, tables, tookMs }) =>
     hanging(
       `${glyph("ok")} ${database}: `,
-      `${backup} restored in ${humanDuration(restoreMs)}, ${humanDuration(tookMs)} with reading and verifying; ${plural(tables, "table")}, ${plural(rows, "row")} as backed up`,
+      `${backup} restored in ${humanDuration(restoreMs)}, ${humanDuration(tookMs)} with reading and verifying; ${plural(tables, "table")}, ${plural(rows, "row")}${gap === null ? " as backed up" : `; ${gap}`}`,
       columns,
     ),
   );

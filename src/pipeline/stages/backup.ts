@@ -4,6 +4,7 @@
  */
 import {
   type BackupManifest,
+  countsNothing,
   type ProofLimit,
   type ProofSettings,
   proofSettingsOf,
@@ -74,7 +75,7 @@ export const backup: Stage<BackupIntent, BackupIntent, readonly BackupManifest[]
       : manifests
           .map(
             (manifest) =>
-              `${manifest.database} ${provenWords(manifest)}: ${tablesOf(manifest.tables).length} tables, ${rowsOf(manifest.tables)} rows, ${humanBytes(manifest.sizeBytes)} in ${humanDuration(manifest.tookMs)}`,
+              `${manifest.database} ${provenWords(manifest)}: ${countsNothing(manifest.source.kind) ? "" : `${tablesOf(manifest.tables).length} tables, ${rowsOf(manifest.tables)} rows, `}${humanBytes(manifest.sizeBytes)} in ${humanDuration(manifest.tookMs)}`,
           )
           .join("; "),
 };
