@@ -85,7 +85,9 @@ async function recipe(server: TestServer, database: string, folder: string) {
 }
 
 async function ours(server: TestServer, database: string, recipient?: string): Promise<BackupMeasured> {
-  const { stdout } = await execa(process.execPath, [join(import.meta.dirname, "backup-process.ts")], {
+  // As the command begins.
+  const beginning = ["--import", join(import.meta.dirname, "../src/cli/young-generation.ts")];
+  const { stdout } = await execa(process.execPath, [...beginning, join(import.meta.dirname, "backup-process.ts")], {
     env: {
       BENCH_URL: server.urlOf("{database}").reveal(),
       BENCH_DATABASE: database,

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command's entry: compiled code is kept between runs, then the words are read. */
+import "./young-generation.ts";
 import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
