@@ -102,6 +102,8 @@ export interface Notification {
   readonly version: string;
   /** Of the release; absent where no deployment is told of, or in what an earlier version of Sluice left to be told. */
   readonly commit?: string;
+  /** It goes back to a version that was deployed before. */
+  readonly isRollback?: true;
   readonly title: string;
   /** What failed, or what happened, in one or two sentences. */
   readonly message: string;

@@ -41,6 +41,7 @@ export function openTelling(
         deploymentId: row.id,
         version: row.version,
         commit: row.commit,
+        ...(row.kind === "rollback" ? { isRollback: true as const } : {}),
         backup: null,
         rollbackMinutesLeft: null,
         ...text,

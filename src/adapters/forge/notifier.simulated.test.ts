@@ -312,11 +312,12 @@ describe.skipIf(!hasDescription)("deployments and releases at GitHub (simulated)
     expect(opened.repository.runs).toMatchObject([{ workflow: "e2e.yml", ref: "rc-1.2.0", sha: opened.sha }]);
   });
 
-  test("T10 a failed stage before production publishes nothing, and a workflow that is not there is told", async () => {
+  test("T10 a failed stage before production, or a rollback there, publishes nothing, and a workflow that is not there is told", async () => {
     const opened = await openGithub();
     const github = channel(opened, ["candidates"], { workflows: ["nowhere.yml"] });
 
     await github.tell(notified(opened.sha, "rolled-back"), "1", never);
+    await github.tell(notified(opened.sha, "succeeded", { isRollback: true }), "1b", never);
     expect(opened.repository.releases).toEqual([]);
 
     await expect(github.tell(notified(opened.sha, "succeeded"), "2", never)).rejects.toThrow("knows no workflow runs");

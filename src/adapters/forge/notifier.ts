@@ -96,8 +96,9 @@ const topics: Readonly<Record<ForgeTopic, (told: Told) => Promise<void>>> = {
     );
   },
 
+  /** What was gone back to is no candidate for anything. */
   candidates: async ({ options, notification, signal }) => {
-    if (notification.kind !== "succeeded" || !hasCommit(notification)) return;
+    if (notification.kind !== "succeeded" || notification.isRollback || !hasCommit(notification)) return;
     const { commit, version, environment: mark } = notification;
     const tag = candidateTag(version);
     await options.forge.publishRelease({ tag, commit, mark, text: successText(notification), candidate: true }, signal);
