@@ -341,10 +341,10 @@ const inShape: readonly Slip[] = [
   },
   {
     slip: "an unknown kind",
-    more: ["databases: { main: { kind: mysql } }"],
+    more: ["databases: { main: { kind: oracle } }"],
     at: "7:28 databases.main.kind",
-    what: '"mysql" is not allowed here',
-    fix: "use one of: postgres, sqlite",
+    what: '"oracle" is not allowed here',
+    fix: "use one of: postgres, sqlite, mariadb, mysql",
   },
   {
     slip: "no kind",
