@@ -227,10 +227,10 @@ describe.skipIf(binFolder === undefined)("parallel dumps", { timeout: 60_000 }, 
     const name = await newShop();
     const folder = join(parent, "filling");
     await mkdir(folder);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", folder]);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=16m", "tmpfs", folder]);
     onTestFinished(() => void execFileSync("umount", ["-l", folder]));
     const dump = await open(name, folder).dump(signal);
-    await writeFile(join(folder, "somebody-elses"), Buffer.alloc(8 * 1024 * 1024 - 65_536));
+    await writeFile(join(folder, "somebody-elses"), Buffer.alloc(16 * 1024 * 1024 - 65_536));
 
     const failure = await failureOf(allOf(dump.bytes));
 

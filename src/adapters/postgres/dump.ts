@@ -77,18 +77,16 @@ async function packingOf(
   { parallel }: DumpOptions,
   signal: AbortSignal,
 ): Promise<Packing> {
-  const [size] = await session.query<{ all: number; rows: number }>(sizes);
-  const layout = layoutFor(size?.all ?? 0, parallel);
+  const [size] = await session.query<{ bytes: number }>(sizeQuery);
+  const layout = layoutFor(size?.bytes ?? 0, parallel);
   if (layout === "directory") {
-    await requireFree(connection, parallel.folder, size?.rows ?? 0, "a dump by several processes");
+    await requireFree(connection, parallel.folder, size?.bytes ?? 0, "a dump by several processes");
   }
   return { layout, compression: await compressionOf(tools, signal) };
 }
 
-/** Of everything, and of what a dump holds of it: no indexes. Compressed it is seldom more. */
-const sizes = `
-  SELECT pg_database_size(current_database())::float8 AS all,
-         (SELECT sum(pg_table_size(oid)) FROM pg_class WHERE relkind IN ('r', 'm'))::float8 AS rows`;
+/** With its indexes, so that a dump is seldom more. The size of a single table would wait for whoever has it locked. */
+const sizeQuery = "SELECT pg_database_size(current_database())::float8 AS bytes";
 
 export async function serverMajor(session: Session): Promise<number> {
   const [version] = await session.query<{ number: number }>(
