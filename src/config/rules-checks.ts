@@ -100,16 +100,23 @@ const numbersAreMeant: Rule = ({ environments, written, fault }) => {
   }
 };
 
-const ciCanBeAsked: Rule = ({ configuration, environments, fault, warn }) => {
+const ciChecksCanBeRead: Rule = ({ configuration, environments, fault }) => {
+  for (const { complete, place } of environments) {
+    const { command, checks } = complete.ci;
+    if (checks === undefined) continue;
+    if (configuration.github === undefined) {
+      fault(place("ci", "checks"), "no repository at GitHub is named that has checks", "add github: { repository: … }");
+    }
+    if (command !== undefined) {
+      fault(place("ci", "checks"), "CI is asked in two ways", "keep the checks or the command");
+    }
+  }
+};
+
+const ciCanBeAsked: Rule = ({ environments, fault, warn }) => {
   for (const { complete, name, place } of environments) {
     const actions = checkActionsOf(complete.policy, definedOf(complete.checks));
     const { command, checks } = complete.ci;
-    if (checks !== undefined && configuration.github === undefined) {
-      fault(place("ci", "checks"), "no repository at GitHub is named that has checks", "add github: { repository: … }");
-    }
-    if (checks !== undefined && command !== undefined) {
-      fault(place("ci", "checks"), "CI is asked in two ways", "keep the checks or the command");
-    }
     if (command === undefined && checks === undefined && actions.ci === "block") {
       fault(
         place("ci", "command"),
@@ -144,6 +151,7 @@ export const checkRules: readonly Rule[] = [
   namesAreDistinct,
   journeysUseWhatTheySaved,
   numbersAreMeant,
+  ciChecksCanBeRead,
   ciCanBeAsked,
   somethingIsAsked,
 ];

@@ -21,28 +21,31 @@ const channelHasRepository: Rule = ({ configuration, fault }) => {
 const buildsLate = (environments: readonly RuledEnvironment[], name: string): boolean =>
   environments.find((each) => each.name === name)?.complete.build === "with-migrations";
 
-const stagingIsAStage: Rule = ({ configuration, environments, fault }) => {
+const stagingIsAnother: Rule = ({ configuration, environments, fault }) => {
   const known = Object.keys(configuration.environments);
   for (const { complete, name, place } of environments) {
-    if (complete.staging === undefined) continue;
-    const { environment } = complete.staging;
-    if (environment === name || !known.includes(environment)) {
-      const others = known.filter((each) => each !== name);
-      fault(
-        place("staging", "environment"),
-        environment === name ? `${name} cannot stand before itself` : `there is no environment ${environment}`,
-        others.length === 0 ? "add it under environments" : didYouMean(environment, others),
-      );
-    }
-    const late = [name, environment].find((each) => buildsLate(environments, each));
-    if (late !== undefined) {
-      fault(
-        place("staging", "environment"),
-        `the artifacts of ${late} are built after its plan, so nobody could compare them`,
-        `write build: before-plan for ${late}`,
-      );
-    }
+    const environment = complete.staging?.environment;
+    if (environment === undefined || (environment !== name && known.includes(environment))) continue;
+    const others = known.filter((each) => each !== name);
+    fault(
+      place("staging", "environment"),
+      environment === name ? `${name} cannot stand before itself` : `there is no environment ${environment}`,
+      others.length === 0 ? "add it under environments" : didYouMean(environment, others),
+    );
   }
 };
 
-export const forgeRules: readonly Rule[] = [channelHasRepository, stagingIsAStage];
+const stagingCanBeCompared: Rule = ({ environments, fault }) => {
+  for (const { complete, name, place } of environments) {
+    if (complete.staging === undefined) continue;
+    const late = [name, complete.staging.environment].find((each) => buildsLate(environments, each));
+    if (late === undefined) continue;
+    fault(
+      place("staging", "environment"),
+      `the artifacts of ${late} are built after its plan, so nobody could compare them`,
+      `write build: before-plan for ${late}`,
+    );
+  }
+};
+
+export const forgeRules: readonly Rule[] = [channelHasRepository, stagingIsAnother, stagingCanBeCompared];

@@ -49,6 +49,11 @@ export interface FakeEnvironment {
 
 export type Fakes = ReturnType<typeof openFakes>;
 
+function settingsIn(name: string, { settings = {}, staging }: FakesOptions): EnvironmentSettings {
+  const before = name === "production" && staging ? { staging } : {};
+  return { ...changed(scenarioSettings(name), settings), ...before };
+}
+
 export function openFakes(options: FakesOptions, clock: Clock) {
   const releases = options.releases ?? { "v1.0.0": {}, "v1.1.0": {} };
   const toolsMs = options.toolsMs ?? 2_000;
@@ -65,11 +70,10 @@ export function openFakes(options: FakesOptions, clock: Clock) {
   });
   const channel = memoryNotifier({ name: "team", down: () => meets(faults, "channelDown") });
   const environments = new Map<string, FakeEnvironment>();
-  const witnessOf = options.witness ?? (() => undefined);
   for (const name of options.environments ?? ["production", "staging"]) {
-    const before = name === "production" && options.staging ? { staging: options.staging } : {};
-    const settings = { ...changed(scenarioSettings(name), options.settings ?? {}), ...before };
-    environments.set(name, { settings, place: openPlace(settings, clock, releases, faults, witnessOf(name)) });
+    const settings = settingsIn(name, options);
+    const place = openPlace(settings, clock, releases, faults, options.witness?.(name));
+    environments.set(name, { settings, place });
   }
   const backups = memoryBackupStore();
   const checkpoints = memoryCheckpoints({ down: () => meets(faults, "checkpointsAway") });

@@ -91,6 +91,11 @@ export function githubClient(options: GithubOptions): GithubClient {
     }
   }
 
+  const inTheEnd = (what: string, trouble: Trouble) =>
+    trouble.kind === "refused"
+      ? trouble.error(what, options.repository, seen.aheadMs ?? 0)
+      : unreachable(what, options.repository, trouble.reason, trouble.waitMs);
+
   return {
     here: { owner, repo },
     clockAheadMs: () => seen.aheadMs,
@@ -100,18 +105,17 @@ export function githubClient(options: GithubOptions): GithubClient {
         signal.throwIfAborted();
         const result = await attempt(signal, work);
         if (!isTrouble(result)) return result;
-        if (result.kind === "refused") throw result.error(what, options.repository, seen.aheadMs ?? 0);
         const waitMs = pauseAfter(result, tries, once);
-        if (clock.now() + waitMs > endsAtMs) throw unreachable(what, options.repository, result.reason, result.waitMs);
+        if (clock.now() + waitMs > endsAtMs) throw inTheEnd(what, result);
         await clock.sleep(waitMs, signal);
       }
     },
   };
 }
 
-/** Endless where trying again could do it twice. */
-function pauseAfter(trouble: Extract<Trouble, { kind: "passing" }>, tries: number, once: boolean): number {
-  if (once && !trouble.nothingDone) return Number.POSITIVE_INFINITY;
+/** Endless where trying again is of no use, or could do it twice. */
+function pauseAfter(trouble: Trouble, tries: number, once: boolean): number {
+  if (trouble.kind === "refused" || (once && !trouble.nothingDone)) return Number.POSITIVE_INFINITY;
   return trouble.waitMs ?? Math.min(30_000, 1_000 * 2 ** tries);
 }
 
@@ -131,11 +135,16 @@ function watchedFetch({ clock, ca }: GithubOptions, seen: { aheadMs?: number }):
   return async (url, init) => {
     const sentMs = clock.now();
     const answer = await undici.fetch(url, { ...init, dispatcher, redirect: "manual" });
-    // The header is cut to a whole second, and the answer took its time.
-    const theirs = Date.parse(answer.headers.get("date") ?? "") + 500;
-    if (!Number.isNaN(theirs)) seen.aheadMs = theirs - (sentMs + clock.now()) / 2;
+    const theirs = theirClockMs(answer);
+    if (theirs !== undefined) seen.aheadMs = theirs - (sentMs + clock.now()) / 2;
     return answer.status >= 300 && answer.status < 400 ? gone(answer.headers.get("location")) : answer;
   };
+}
+
+/** The header is cut to a whole second. */
+function theirClockMs({ headers }: undici.Response): number | undefined {
+  const ms = Date.parse(headers.get("date") ?? "") + 500;
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 /** octokit takes a redirect that was not followed for an answer. */

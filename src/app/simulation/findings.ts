@@ -4,6 +4,7 @@ import type { Failure } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
 import { exitCodeOf, exitCodeOfFailure } from "../../domain/outcome.ts";
 import type { Plan } from "../../domain/plan.ts";
+import type { EnvironmentSettings } from "../../domain/settings.ts";
 import { readText } from "../project.ts";
 import { commandsOf } from "./commands.ts";
 import { migrationsOf, type World } from "./open-world.ts";
@@ -51,27 +52,32 @@ export async function found(world: World, startedAtMs: number): Promise<Simulate
   };
 }
 
+function gateAssumptions(settings: EnvironmentSettings): readonly string[] {
+  const { ciCommand, requiredChecks = [], staging, vulnerabilities } = settings;
+  return [
+    ...(ciCommand === null ? [] : ["The CI gate is taken as passed; its command is not run."]),
+    ...(requiredChecks.length === 0 ? [] : ["The checks at GitHub are taken as passed; GitHub is not asked."]),
+    ...(vulnerabilities ? ["The dependencies are not looked at."] : []),
+    ...(staging ? [`It is taken to have gone well in ${staging.environment}.`] : []),
+  ];
+}
+
+function migrationAssumptions({ migrations }: EnvironmentSettings, brought: number): readonly string[] {
+  if (migrations.length === 0) return [];
+  return [`The release brings ${brought === 0 ? "no" : brought} migrations; the tool is not asked (--migrations <n>).`];
+}
+
 function assumptionsOf({ settings, options, release }: World): readonly string[] {
   const { missing } = resolveSecrets(settings, { environment: options.environment, readFile: readText });
   const absent = missing.map(({ name, required, source }) =>
     required ? `${name} (${source})` : `${name} (${source}, optional)`,
   );
-  const migrations = migrationsOf(settings, options);
   return [
     ...release.assumptions,
     options.first ? "Nothing serves yet." : `${release.stable.version} is taken to serve now.`,
     ...(absent.length > 0 ? [`Secrets that are missing here are taken as present: ${absent.join(", ")}.`] : []),
-    ...(settings.ciCommand === null ? [] : ["The CI gate is taken as passed; its command is not run."]),
-    ...((settings.requiredChecks ?? []).length === 0
-      ? []
-      : ["The checks at GitHub are taken as passed; GitHub is not asked."]),
-    ...(settings.vulnerabilities ? ["The dependencies are not looked at."] : []),
-    ...(settings.staging ? [`It is taken to have gone well in ${settings.staging.environment}.`] : []),
-    ...(settings.migrations.length > 0
-      ? [
-          `The release brings ${migrations === 0 ? "no" : migrations} migrations; the tool is not asked (--migrations <n>).`,
-        ]
-      : []),
+    ...gateAssumptions(settings),
+    ...migrationAssumptions(settings, migrationsOf(settings, options)),
     ...(settings.approvals.required > 0 && !options.faults.some((name) => name === "rejected" || name === "expired")
       ? ["Approvals are given at once, by nobody."]
       : []),
