@@ -149,6 +149,21 @@ test("every error code has a heading in docs/errors.md", () => {
   expect([...headings].filter((heading) => !(errorCodes as readonly string[]).includes(heading ?? ""))).toEqual([]);
 });
 
+test("Z5 every planted bug still fits the code that it breaks", () => {
+  const applies = (patch: string): boolean => {
+    try {
+      execFileSync("git", ["apply", "--check", patch], { cwd: root, stdio: "ignore" });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const patches = files.filter((path) => /^test\/planted\/.*\.patch$/.test(path));
+
+  expect(patches.length).toBeGreaterThan(40);
+  expect(patches.filter((patch) => !applies(patch))).toEqual([]);
+});
+
 test("every dependency is pinned to one exact version, and the lock file names every platform", () => {
   const kinds = ["dependencies", "devDependencies", "optionalDependencies"];
   const manifest: Record<string, Record<string, string>> = JSON.parse(textOf("package.json"));
