@@ -65,11 +65,11 @@ export interface Worker {
   readonly ended: Promise<{ readonly killed: boolean; readonly exitCode: number | null; readonly stderr: string }>;
 }
 
-/** Short bakes; an attendance long enough for a slow machine to resume in, so that no weight turns back by itself meanwhile. */
+/** Short bakes; time enough for a slow machine to resume and to count requests in, so that no weight goes back meanwhile. */
 const quick: Readonly<Record<string, string>> = {
   lock: "{ lease: 3s, heartbeat: 200ms }",
   rollout:
-    "{ steps: [{ percent: 50, bake: 300ms }, { percent: 100, bake: 200ms }], checkEvery: 100ms, failureLimit: 3, drainTimeout: 2s, limits: { minRequests: 5, errorRate: 0.05, errorRateRise: off, meanLatency: off, p95Latency: off }, unknownFor: 8s, unattended: 15s, keepStable: 0s, verdict: { bucket: 1s, grace: 250ms } }",
+    "{ steps: [{ percent: 50, bake: 300ms }, { percent: 100, bake: 200ms }], checkEvery: 100ms, failureLimit: 3, drainTimeout: 2s, limits: { minRequests: 5, errorRate: 0.05, errorRateRise: off, meanLatency: off, p95Latency: off }, unknownFor: 20s, unattended: 25s, keepStable: 0s, verdict: { bucket: 1s, grace: 250ms } }",
 };
 
 /**
