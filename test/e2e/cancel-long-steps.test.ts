@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ledgerFacts, migrationEffects, untilEvent } from "../crash/evidence.ts";
+import { eventually } from "./processes.ts";
 import { jsonLines, type TinyProject, tinyProject, told } from "./project.ts";
 
 /** Beats every 200 ms; the time that a cancel may take to be heard and obeyed, on a machine that has other things to do. */
@@ -18,11 +19,15 @@ let project: TinyProject;
 let silent: Server;
 /** The stable version is verified by the same suite after the traffic went back. */
 let answers = false;
+let leftWaiting = 0;
 
 const longBuild = 'require("node:fs").existsSync("long-build") && setTimeout(() => {}, 120000)';
 
 beforeAll(async () => {
-  silent = createServer((_, response) => void (answers && response.end()));
+  silent = createServer((_, response) => {
+    if (answers) response.end();
+    else leftWaiting++;
+  });
   await new Promise<void>((listening) => silent.listen(0, "127.0.0.1", listening));
   const address = silent.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
@@ -82,9 +87,12 @@ async function tagWith(tag: string, file: string, content: string, before?: read
 
 async function cancelIn(version: string, step: string) {
   answers = false;
+  leftWaiting = 0;
   const began = await project.sluice("deploy", "production", version, "--detach", "--json");
   const id = jsonLines(began)[0]?.deployment ?? told(began);
   await untilEvent(project, id, `${step} has begun`, (event) => event.step === step && event.phase === "begin");
+  // Its check is sent a moment after the step has begun.
+  if (step === "smoke") await eventually("the silent service is asked", async () => leftWaiting > 0);
   answers = true;
   const cancelled = await project.sluice("cancel", id, "--reason", "changed my mind");
   const ran = await project.sluice("resume", id, "--wait", "--json");
