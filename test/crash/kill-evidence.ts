@@ -6,10 +6,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { builtinRouter } from "../../src/adapters/builtin-router/adapter.ts";
+import { isRunning, type ProcessIdentity } from "../../src/adapters/process-identity.ts";
 import { machineClock } from "../../src/app/clock.ts";
 import type { Serving } from "../../src/domain/serving.ts";
 import type { Split } from "../../src/domain/traffic.ts";
-import { processesOf } from "../e2e/processes.ts";
 import { filesIn } from "../e2e/project.ts";
 import { ask } from "../e2e/traffic.ts";
 import { backupsOf, migrationEffects } from "./evidence.ts";
@@ -54,20 +54,22 @@ function startsIn({ settings }: Ground): number {
 
 interface InstanceFile {
   readonly revision: string;
-  readonly process?: { readonly pid: number };
+  readonly process?: ProcessIdentity;
 }
 
-/** What runs of this ground's target. One that ended and that nobody has reaped yet runs no more. */
-export async function instancesOf(
-  { project }: KillPlace,
-  { settings }: Ground,
-): Promise<readonly { readonly revision: string; readonly pid: number }[]> {
+/** What runs of this ground's target, by more than the number of its process, which the system gives out again. */
+export async function instancesOf({
+  settings,
+}: Ground): Promise<readonly { readonly revision: string; readonly pid: number }[]> {
   const folder = join(settings.target.root, "instances", "web");
-  const running = new Set((await processesOf(project.folder)).map(({ pid }) => pid));
-  return filesIn(folder)
-    .filter((file) => file.endsWith(".json"))
-    .map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")) as InstanceFile)
-    .flatMap(({ revision, process }) => (process && running.has(process.pid) ? [{ revision, pid: process.pid }] : []));
+  const files = filesIn(folder).filter((file) => file.endsWith(".json"));
+  const known = files.map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")) as InstanceFile);
+  const running = await Promise.all(
+    known.map(async ({ revision, process }) =>
+      process && (await isRunning(process)) ? [{ revision, ...process }] : [],
+    ),
+  );
+  return running.flat();
 }
 
 /** Files that a crash may leave behind, but never half: everything that is replaced as a whole. Returns those that are torn. */
@@ -193,7 +195,7 @@ async function served(
   const revision = (row?.detail as unknown as Serving | undefined)?.components[0]?.revision;
   const weighted = split.filter(({ percent }) => percent > 0);
   const answers = await Promise.all([1, 2, 3].map(() => ask(ground.port)));
-  const running = (await instancesOf(place, ground)).map((instance) => instance.revision);
+  const running = (await instancesOf(ground)).map((instance) => instance.revision);
   const fences = await fencesOf(ground);
   return [
     ...differs("the ledger says that serves", row?.version, serves),

@@ -245,7 +245,7 @@ async function onGround<T>(
   } finally {
     clearInterval(forgiving);
     ground.traffic.stop();
-    for (const { pid } of await instancesOf(place, ground)) signal(pid, "SIGTERM");
+    for (const { pid } of await instancesOf(ground)) signal(pid, "SIGTERM");
     stopRouter(ground);
   }
 }
