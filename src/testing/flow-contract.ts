@@ -110,6 +110,27 @@ function stepContract(inWorld: InWorld): void {
 }
 
 function takeOverContract(inWorld: InWorld): void {
+  inWorld(
+    "Z1 a run that finds another one in charge is no end of the flow: it is taken over, also by the same process",
+    async (world) => {
+      let runs = 0;
+      const process = await world.process({
+        deploy: async () => {
+          if (++runs === 1) throw new FlowLost("another one is in charge");
+          return "done";
+        },
+      });
+      const id = newId();
+
+      await process.start("deploy", id, null);
+
+      await expect(process.settled(id)).rejects.toBeInstanceOf(FlowLost);
+      expect(await process.state(id)).toEqual({ kind: "running" });
+      await process.takeOver(id);
+      expect(await process.settled(id)).toEqual({ kind: "finished", output: "done" });
+    },
+  );
+
   inWorld("never runs a completed step again after a take-over, and runs the interrupted one again", async (world) => {
     const ran: string[] = [];
     const [began, stuck] = [gate(), gate()];

@@ -16,7 +16,7 @@ import {
   journalConnection,
 } from "./journal-connection.ts";
 import { journalledFlow } from "./journalled-flow.ts";
-import { type RunsHere, runsHere } from "./runs.ts";
+import { type RunEnd, type RunsHere, runsHere } from "./runs.ts";
 import { makeQueue, takeOver } from "./take-over.ts";
 
 export interface DbosFlowEngineOptions extends JournalOptions {
@@ -111,16 +111,19 @@ function runner(body: FlowBody, { journal, runs, nowOf, closing }: RunnerParts):
     );
     const end = runs.begin(flow);
     const returned = await Promise.allSettled([body(flow, input)]).then(([result]) => result);
-    if (flow.lost) {
-      end({ kind: "lost", lost: flow.lost });
-      if (isFault(flow.lost)) throw flow.lost.cause;
-      return new Promise<never>(() => undefined);
-    }
+    if (returned.status === "rejected" && returned.reason instanceof FlowLost) flow.giveUp(returned.reason);
+    if (flow.lost) return leave(flow.lost, end);
     if (closing()) return new Promise<never>(() => undefined);
     end({ kind: "ended" });
     if (returned.status === "rejected") throw returned.reason;
     return returned.value;
   };
+}
+
+function leave(lost: FlowLost, end: (end: RunEnd) => void): Promise<never> {
+  end({ kind: "lost", lost });
+  if (isFault(lost)) throw lost.cause;
+  return new Promise<never>(() => undefined);
 }
 
 async function launchDbos(

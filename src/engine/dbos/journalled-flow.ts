@@ -18,6 +18,8 @@ const fallbackPollMs = 30_000;
 export interface JournalledFlow extends Flow {
   /** Set once this process may no longer run the flow. */
   readonly lost: FlowLost | undefined;
+  /** The body itself found another one in charge: that is no end of the flow, and its next run may be here. */
+  giveUp(reason: FlowLost): void;
 }
 
 /**
@@ -46,6 +48,9 @@ export function journalledFlow(id: string, owns: () => Promise<boolean>, nowMs: 
     id,
     get lost() {
       return lost;
+    },
+    giveUp(reason) {
+      lost ??= reason;
     },
     async step(name, body) {
       const run = async () => {

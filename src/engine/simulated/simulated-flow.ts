@@ -20,6 +20,8 @@ export interface Host {
 
 export interface SimulatedFlow extends Flow {
   readonly lost: FlowLost | undefined;
+  /** The body itself found another one in charge: that is no end of the flow, and its next run may be here. */
+  giveUp(reason: FlowLost): void;
   /** Writes the flow's end. */
   end(state: FlowRecord["state"]): Promise<void>;
 }
@@ -48,6 +50,9 @@ export function simulatedFlow(record: FlowRecord, host: Host): SimulatedFlow {
     id,
     get lost() {
       return lost;
+    },
+    giveUp(reason) {
+      lost ??= reason;
     },
     end: (state) => access("end", () => void Object.assign(record, { state })),
 

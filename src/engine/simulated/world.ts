@@ -176,6 +176,7 @@ function processOf(executorId: string, { clock, records, access, send }: Shared)
 /** The recorded end; rejects where the run was lost before. */
 async function runToEnd(record: FlowRecord, flow: SimulatedFlow, body: () => Promise<Json>): Promise<FlowState> {
   const [result] = await Promise.allSettled([body()]);
+  if (result.status === "rejected" && result.reason instanceof FlowLost) flow.giveUp(result.reason);
   if (flow.lost && record.state.kind === "broken") return record.state;
   if (flow.lost) throw flow.lost;
   const state: FlowState =
