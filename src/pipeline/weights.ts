@@ -4,7 +4,7 @@
  */
 import { wellBegunInMs } from "../domain/canary/plan.ts";
 import { firstShare, rampDefaults } from "../domain/canary/ramp.ts";
-import { holdsNothing, type StepEnd, stepAfter, stepsFor } from "../domain/rollout.ts";
+import { type StepEnd, stepAfter, stepsFor } from "../domain/rollout.ts";
 import type { RolloutSettings, RolloutStep } from "../domain/settings.ts";
 import { peopleTopic } from "../ports/ledger.ts";
 import { beginEvidence } from "./evidence.ts";
@@ -51,37 +51,42 @@ export async function walkWeights(run: Run, common: Common): Promise<void> {
 /** Before the first request: what the test is fixed to, journalled, told, and kept in the ledger. */
 async function fixVerdict(
   run: Run,
-  { version, candidate, stable, rollout }: Common,
+  common: Common,
   compares: boolean,
 ): Promise<{ readonly verdict: PlannedVerdict; readonly firstPercent: number }> {
   const verdict = await run.record("verdict", async (ctx) => {
-    await beginBucketWell(compares, rollout, ctx);
-    const settings = { ...run.parts.settings, rollout };
-    const planned = await planVerdict(
-      { ...run.parts, settings },
-      version,
-      candidate,
-      compares ? stable : null,
-      ctx.signal,
-    );
+    const planned = await planForBucket(run, common, compares, ctx);
     const fixed = planned.canary === null ? planned : await beginEvidence(ctx, planned);
     for (const remark of fixed.canary === null ? [fixed.why] : fixed.remarks) await ctx.progress(remark);
     return fixed;
   });
-  const requestsPerSecond = verdict.canary === null ? 0 : verdict.requestsPerSecond;
-  const { budget, reactionMs } = rollout.adaptive;
-  const share = firstShare(requestsPerSecond, { ...rampDefaults, budgetRequests: budget, reactionMs });
-  return { verdict, firstPercent: Math.max(1, Math.floor(100 * share)) };
+  return { verdict, firstPercent: rampFrom(common.rollout, verdict.canary === null ? 0 : verdict.requestsPerSecond) };
 }
 
-async function beginBucketWell(
+/** Planned once more where the first weight is better begun a little later: what the test begins with is then of that moment. */
+async function planForBucket(
+  run: Run,
+  { version, candidate, stable, rollout }: Common,
   compares: boolean,
-  rollout: RolloutSettings,
-  { parts: { clock }, signal }: StageContext,
-): Promise<void> {
-  if (!compares || rollout.verdict.mode === "off" || holdsNothing(rollout)) return;
-  const waitMs = wellBegunInMs(clock.now(), rollout.verdict.bucketMs);
-  if (waitMs > 0) await clock.sleep(waitMs, signal);
+  { signal }: StageContext,
+): Promise<PlannedVerdict> {
+  const parts = { ...run.parts, settings: { ...run.parts.settings, rollout } };
+  const plan = () => planVerdict(parts, version, candidate, compares ? stable : null, signal);
+  const planned = await plan();
+  if (planned.canary === null || !planned.compares) return planned;
+  const { requestsPerSecond } = planned;
+  const percent = rollout.strategy === "adaptive" ? rampFrom(rollout, requestsPerSecond) : rollout.steps[0]?.percent;
+  const candidatePerSecond = (requestsPerSecond * (percent ?? 100)) / 100;
+  const waitMs = wellBegunInMs(parts.clock.now(), planned.canary.bucketMs, candidatePerSecond);
+  if (waitMs === 0) return planned;
+  await parts.clock.sleep(waitMs, signal);
+  return plan();
+}
+
+/** Of the adaptive ramp, the first weight. */
+function rampFrom({ adaptive: { budget, reactionMs } }: RolloutSettings, requestsPerSecond: number): number {
+  const share = firstShare(requestsPerSecond, { ...rampDefaults, budgetRequests: budget, reactionMs });
+  return Math.max(1, Math.floor(100 * share));
 }
 
 async function shiftTo(

@@ -69,7 +69,7 @@ export interface Worker {
 const quick: Readonly<Record<string, string>> = {
   lock: "{ lease: 3s, heartbeat: 200ms }",
   rollout:
-    "{ steps: [{ percent: 50, bake: 300ms }, { percent: 100, bake: 200ms }], checkEvery: 100ms, failureLimit: 3, drainTimeout: 2s, limits: { minRequests: 5, errorRate: 0.05, errorRateRise: off, meanLatency: off, p95Latency: off }, unknownFor: 20s, unattended: 25s, keepStable: 0s, verdict: { bucket: 1s, grace: 250ms } }",
+    "{ steps: [{ percent: 50, bake: 300ms }, { percent: 100, bake: 200ms }], checkEvery: 100ms, failureLimit: 3, drainTimeout: 2s, limits: { minRequests: 5, errorRate: 0.05, errorRateRise: off, meanLatency: off, p95Latency: off }, unknownFor: 20s, unattended: 25s, keepStable: 0s, verdict: { bucket: 500ms, grace: 100ms, warmUp: 500ms, dispersionWithoutHistory: 1, rehearsal: false, advisory: [latency] } }",
 };
 
 /**

@@ -109,13 +109,21 @@ export const metricDefaults = {
 /** The grid index of the bucket in which `atMs` (since the epoch) lies. */
 export const bucketIndexAt = (atMs: number, bucketMs: number): number => Math.floor(atMs / bucketMs);
 
+/** So many failures in a row leave no doubt that a release is dead, with some to spare. */
+const enoughRequests = 16;
+/** From the decision to the first request. */
+const shiftMs = 250;
+
 /**
- * How long to wait, in milliseconds, until the first weight is best begun: a bucket's beginning. One of which only the end is left holds
- * too little to tell that a release is dead, which then costs another whole bucket of failures; so the first one is to be nearly whole.
+ * How long to wait, in milliseconds, until the first weight is best begun: when just so much of a bucket is left as holds the requests that
+ * tell a dead release. With less of it left another whole bucket would fail, with more of it left the rest of it would.
  */
-export function wellBegunInMs(nowMs: number, bucketMs: number): number {
-  const goneMs = nowMs % bucketMs;
-  return goneMs <= bucketMs / 5 ? 0 : bucketMs - goneMs + bucketMs / 10;
+export function wellBegunInMs(nowMs: number, bucketMs: number, candidatePerSecond: number): number {
+  const neededMs = Math.min(bucketMs, shiftMs + (1_000 * enoughRequests) / candidatePerSecond);
+  const mostMs = Math.min(bucketMs, neededMs + bucketMs / 10);
+  const leftMs = bucketMs - (nowMs % bucketMs);
+  if (leftMs >= neededMs && leftMs <= mostMs) return 0;
+  return leftMs > mostMs ? leftMs - mostMs : leftMs + bucketMs - mostMs;
 }
 
 /** Only the hard half is fed in these buckets. */
