@@ -157,7 +157,7 @@ test("H5 one slow answer of many breaks the limit on the slowest, not the one on
     kind: "fail",
     reason: expect.stringContaining("the slowest may take 140 ms at most"),
   });
-  expect((await check({ p95Ms: 140 })).detail).toMatch(/^20 answers, p95 \d+ ms, slowest 1\d\d ms$/);
+  expect((await check({ p95Ms: 140 })).detail).toMatch(/^20 answers, p95 \d+ ms, slowest \d{3,} ms$/);
   expect(requests).toBe(40);
 });
 

@@ -243,7 +243,7 @@ describe.skipIf(program === undefined)("Prometheus as a metric source", () => {
     );
     expect(found.map((reading) => (reading.kind === "missing" ? reading.reason : "counted"))).toContainEqual(
       expect.stringMatching(
-        /scraped too seldom: its newest sample was [12]\.\d s old, and buckets of 2\.0 s need one every 1\.0 s/,
+        /scraped too seldom: its newest sample was \d+\.\d s old, and buckets of 2\.0 s need one every 1\.0 s/,
       ),
     );
   });
@@ -252,7 +252,7 @@ describe.skipIf(program === undefined)("Prometheus as a metric source", () => {
     const shifted = { ...clock, now: () => clock.now() + 5000 };
 
     expect(await reasonOf(errors, query(0, 1), { clock: shifted })).toMatch(
-      /prom: its clock is [45]\.\d s behind ours/,
+      /prom: its clock is \d\.\d s behind ours/,
     );
   });
 

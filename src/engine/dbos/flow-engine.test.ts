@@ -213,7 +213,7 @@ test("L2 a message wakes the wait of its own process promptly although NOTIFY wa
   const admin = new pg.Client({ connectionString: database.url });
   await admin.connect();
   try {
-    // Listening again takes DBOS a second; until then nothing is heard.
+    // What is sent now reaches nobody by NOTIFY: only the poll after 30 s would find it.
     const listeners = `select pg_terminate_backend(pid) from pg_stat_activity
       where pid <> pg_backend_pid() and (query like 'LISTEN%' or query like 'NOTIFY%' or application_name = $1)`;
     expect((await admin.query(listeners, [`sluice ${engine.executorId}`])).rowCount).toBeGreaterThan(0);
@@ -225,7 +225,7 @@ test("L2 a message wakes the wait of its own process promptly although NOTIFY wa
   await engine.send("deaf", "people", "yes", "k");
 
   expect(await engine.settled("deaf")).toEqual({ kind: "finished", output: "yes" });
-  expect(performance.now() - sentAtMs).toBeLessThan(900);
+  expect(performance.now() - sentAtMs).toBeLessThan(10_000);
   await engine.shutdown();
 });
 
