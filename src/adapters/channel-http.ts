@@ -8,6 +8,7 @@ import { SluiceError } from "../domain/errors.ts";
 import { Secret } from "../domain/secret.ts";
 import { excerpt } from "../domain/untrusted-text.ts";
 import type { Clock } from "../ports/clock.ts";
+import { deadlineIn } from "../ports/deadline.ts";
 import { redactor } from "./redact.ts";
 
 export interface ChannelHttp {
@@ -43,33 +44,21 @@ const mostBytes = 4 * 1_048_576;
 /** The body of a 2xx answer. */
 export async function askChannel(channel: ChannelHttp, request: ChannelRequest, signal: AbortSignal): Promise<string> {
   signal.throwIfAborted();
-  const answer = await withDeadline(channel, signal, (limited) => exchange(channel, request, limited));
+  const answer = await exchangeInTime(channel, request, signal);
   if (answer.status < 200 || answer.status > 299) throw refused(channel, answer);
   return answer.body;
 }
 
 /** The answer, or a rejection that says why there is none; the caller's own abort comes through as it is. */
-async function withDeadline(
-  channel: ChannelHttp,
-  signal: AbortSignal,
-  work: (signal: AbortSignal) => Promise<Answer>,
-): Promise<Answer> {
+async function exchangeInTime(channel: ChannelHttp, request: ChannelRequest, signal: AbortSignal): Promise<Answer> {
   const { clock, timeoutMs = 5000 } = channel;
-  const finished = new AbortController();
-  const late = new AbortController();
-  const timer = clock.sleep(timeoutMs, finished.signal).then(
-    () => late.abort(),
-    () => undefined,
-  );
+  await using limit = deadlineIn(timeoutMs, clock, { signal });
   try {
-    return await work(AbortSignal.any([signal, late.signal]));
+    return await exchange(channel, request, limit.signal);
   } catch (thrown) {
     signal.throwIfAborted();
     const silent = `did not answer within ${timeoutMs} ms`;
-    throw channelFailed(channel, late.signal.aborted ? silent : `was not reached (${codeOf(thrown)})`, "retry");
-  } finally {
-    finished.abort();
-    await timer;
+    throw channelFailed(channel, limit.passed ? silent : `was not reached (${codeOf(thrown)})`, "retry");
   }
 }
 

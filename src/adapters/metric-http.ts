@@ -8,6 +8,7 @@ import type { Json } from "../domain/json.ts";
 import { Secret } from "../domain/secret.ts";
 import { excerpt } from "../domain/untrusted-text.ts";
 import type { Clock } from "../ports/clock.ts";
+import { deadlineIn } from "../ports/deadline.ts";
 import { redactor } from "./redact.ts";
 
 export interface MetricHttpOptions {
@@ -90,21 +91,13 @@ async function withinTime(
   work: (signal: AbortSignal) => Promise<Incoming>,
 ): Promise<Exchanged> {
   signal.throwIfAborted();
-  const finished = new AbortController();
-  const late = new AbortController();
-  const timer = clock.sleep(timeoutMs, finished.signal).then(
-    () => late.abort(),
-    () => undefined,
-  );
+  await using limit = deadlineIn(timeoutMs, clock, { signal });
   try {
-    return await work(AbortSignal.any([signal, late.signal]));
+    return await work(limit.signal);
   } catch (thrown) {
     signal.throwIfAborted();
-    if (late.signal.aborted) return { kind: "fault", reason: `it did not answer within ${timeoutMs} ms` };
+    if (limit.passed) return { kind: "fault", reason: `it did not answer within ${timeoutMs} ms` };
     return { kind: "fault", reason: reasonOf(thrown) };
-  } finally {
-    finished.abort();
-    await timer;
   }
 }
 

@@ -19,6 +19,7 @@ import { humanDuration } from "../domain/duration.ts";
 import { SluiceError } from "../domain/errors.ts";
 import type { StoredObject } from "../ports/backup-store.ts";
 import type { Database, Dump, Reading } from "../ports/database.ts";
+import { deadlineIn } from "../ports/deadline.ts";
 import type { Parts } from "./parts.ts";
 
 export interface ProofRequest {
@@ -209,20 +210,13 @@ async function withinMs<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | undefined> {
   if (limitMs === null) return work(signal);
-  const [deadline, over] = [new AbortController(), new AbortController()];
-  const timer = parts.clock.sleep(Math.max(0, limitMs), AbortSignal.any([signal, over.signal])).then(
-    () => deadline.abort(),
-    () => undefined,
-  );
+  await using limit = deadlineIn(limitMs, parts.clock, { signal });
   try {
-    return await work(AbortSignal.any([signal, deadline.signal]));
+    return await work(limit.signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (!deadline.signal.aborted) throw error;
+    if (!limit.passed) throw error;
     return undefined;
-  } finally {
-    over.abort();
-    await timer;
   }
 }
 

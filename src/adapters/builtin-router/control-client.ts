@@ -3,6 +3,7 @@ import { request as httpRequest } from "node:http";
 import { errorCodes } from "../../domain/error-codes.ts";
 import { type Failure, SluiceError } from "../../domain/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { deadlineIn } from "../../ports/deadline.ts";
 import { identify } from "../process-identity.ts";
 import type { Answers, CommandBody, CommandName, ErrorAnswer } from "./protocol.ts";
 import { protocolVersion } from "./protocol.ts";
@@ -25,21 +26,14 @@ export async function callRouter<Name extends CommandName>(
 ): Promise<Answers[Name]> {
   call.signal?.throwIfAborted();
   const deadlineMs = call.deadlineMs ?? callDeadlineMs;
-  const late = new AbortController();
-  const done = new AbortController();
-  call.clock.sleep(deadlineMs, done.signal).then(
-    () => late.abort(unreachable(call.socket, `no answer to ${command} within ${deadlineMs} ms`)),
-    () => undefined,
-  );
-  const signal = call.signal === undefined ? late.signal : AbortSignal.any([call.signal, late.signal]);
+  const reason = unreachable(call.socket, `no answer to ${command} within ${deadlineMs} ms`);
+  await using limit = deadlineIn(deadlineMs, call.clock, { signal: call.signal, reason });
   try {
-    const answer = await exchange(call.socket, command, JSON.stringify(body), signal);
+    const answer = await exchange(call.socket, command, JSON.stringify(body), limit.signal);
     return read(call.socket, answer) as Answers[Name];
   } catch (error) {
-    signal.throwIfAborted();
+    limit.signal.throwIfAborted();
     throw error;
-  } finally {
-    done.abort();
   }
 }
 

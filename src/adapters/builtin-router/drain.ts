@@ -2,6 +2,7 @@
 import { SluiceError } from "../../domain/errors.ts";
 import { percentOf } from "../../domain/traffic.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { deadlineIn } from "../../ports/deadline.ts";
 import type { LiveRoute } from "./live-route.ts";
 import { cutAll, idle } from "./revision.ts";
 
@@ -16,13 +17,8 @@ export async function drain(
   refuseWithWeight(route, id);
   const revision = route.revision(id);
   if (revision === undefined) return 0;
-  const over = new AbortController();
-  const giveUp = () => over.abort();
-  signal.addEventListener("abort", giveUp);
-  clock.sleep(timeoutMs, over.signal).then(giveUp, () => undefined);
-  await idle(revision, over.signal);
-  signal.removeEventListener("abort", giveUp);
-  over.abort();
+  await using limit = deadlineIn(timeoutMs, clock, { signal });
+  await idle(revision, limit.signal);
   if (signal.aborted) return 0;
   // It may have been given weight again while we waited.
   refuseWithWeight(route, id);

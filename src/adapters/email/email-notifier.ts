@@ -3,10 +3,12 @@
  * machine may do without. A temporary refusal (4xx) is tried again, a permanent one (5xx) is not. The mails of one deployment are a
  * thread.
  */
+import type { SendMailOptions } from "nodemailer";
 import type { Json } from "../../domain/json.ts";
 import type { Secret } from "../../domain/secret.ts";
 import { excerpt } from "../../domain/untrusted-text.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { deadlineIn } from "../../ports/deadline.ts";
 import type { Earlier, Notifier } from "../../ports/notifier.ts";
 import { type ChannelHttp, channelFailed, isLoopback } from "../channel-http.ts";
 import { redactor } from "../redact.ts";
@@ -38,11 +40,7 @@ export function emailNotifier(options: EmailOptions): Notifier {
       const message = mailMessage(notification, key, from);
       const first = firstIn(earlier);
       const thread = first === undefined ? {} : { inReplyTo: first, references: [first] };
-      const rejected = await withDeadline(options, signal, async (limited) => {
-        const transport = await transportOf(options);
-        const sent = await transport.sendMail({ from, to: [...to], ...message, ...thread, signal: limited });
-        return sent.rejected.map(String);
-      });
+      const rejected = await send(options, { from, to: [...to], ...message, ...thread }, signal);
       // Trying again would send it twice to those who have it.
       if (rejected.length > 0)
         throw channelFailed(channel, `took it, but not for ${excerpt(rejected.join(", "), 300)}`, "operator");
@@ -73,26 +71,17 @@ async function transportOf({ server, login, ca, timeoutMs = 15_000 }: EmailOptio
   });
 }
 
-async function withDeadline(
-  options: EmailOptions,
-  signal: AbortSignal,
-  work: (signal: AbortSignal) => Promise<readonly string[]>,
-): Promise<readonly string[]> {
+/** Those of the addressees whom the server did not take it for. */
+async function send(options: EmailOptions, mail: SendMailOptions, signal: AbortSignal): Promise<readonly string[]> {
   const { clock, timeoutMs = 15_000 } = options;
-  const finished = new AbortController();
-  const late = new AbortController();
-  const timer = clock.sleep(timeoutMs, finished.signal).then(
-    () => late.abort(),
-    () => undefined,
-  );
+  await using limit = deadlineIn(timeoutMs, clock, { signal });
   try {
-    return await work(AbortSignal.any([signal, late.signal]));
+    const transport = await transportOf(options);
+    const sent = await transport.sendMail({ ...mail, signal: limit.signal });
+    return sent.rejected.map(String);
   } catch (thrown) {
     signal.throwIfAborted();
-    throw failed(options, thrown, late.signal.aborted ? timeoutMs : undefined);
-  } finally {
-    finished.abort();
-    await timer;
+    throw failed(options, thrown, limit.passed ? timeoutMs : undefined);
   }
 }
 

@@ -8,6 +8,7 @@ import { Octokit } from "@octokit/core";
 import * as undici from "undici";
 import type { Secret } from "../../domain/secret.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { deadlineIn } from "../../ports/deadline.ts";
 import { redactor } from "../redact.ts";
 import { type Trouble, troubleOf, unreachable } from "./troubles.ts";
 
@@ -72,22 +73,13 @@ export function githubClient(options: GithubOptions): GithubClient {
   };
 
   async function attempt<T>(signal: AbortSignal, work: (request: Request) => Promise<T>): Promise<T | Trouble> {
-    const finished = new AbortController();
-    const late = new AbortController();
-    const timer = clock.sleep(timeoutMs, finished.signal).then(
-      () => late.abort(),
-      () => undefined,
-    );
-    const limited = AbortSignal.any([signal, late.signal]);
+    await using limit = deadlineIn(timeoutMs, clock, { signal });
     try {
-      const { request } = await ready(limited);
-      return await work(request.defaults({ request: { signal: limited } }));
+      const { request } = await ready(limit.signal);
+      return await work(request.defaults({ request: { signal: limit.signal } }));
     } catch (thrown) {
       signal.throwIfAborted();
-      return troubleOf(thrown, { nowMs: clock.now(), late: late.signal.aborted ? timeoutMs : undefined, redact });
-    } finally {
-      finished.abort();
-      await timer;
+      return troubleOf(thrown, { nowMs: clock.now(), late: limit.passed ? timeoutMs : undefined, redact });
     }
   }
 

@@ -1,6 +1,7 @@
 /** Asks a running HAProxy over its runtime socket. The socket closes after the answer, which is its end. */
 import { connect } from "node:net";
 import type { Clock } from "../../ports/clock.ts";
+import { deadlineIn } from "../../ports/deadline.ts";
 
 export interface RuntimeSocket {
   readonly path: string;
@@ -19,22 +20,17 @@ const longest = 16 * 1_048_576;
 export async function askSocket(socket: RuntimeSocket, command: string, signal: AbortSignal): Promise<SocketAnswer> {
   signal.throwIfAborted();
   const { path, clock, timeoutMs } = socket;
-  const finished = new AbortController();
-  const late = clock.sleep(timeoutMs, finished.signal).then(
-    () => fault(`the socket ${path} did not answer within ${timeoutMs} ms`),
-    () => fault("aborted"),
-  );
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
+  await using limit = deadlineIn(timeoutMs, clock, { signal });
+  const { promise: ended, resolve } = Promise.withResolvers<SocketAnswer>();
+  const onEnd = () => resolve(fault(`the socket ${path} did not answer within ${timeoutMs} ms`));
+  limit.signal.addEventListener("abort", onEnd, { once: true });
   const connection = connect({ path });
   try {
-    return await Promise.race([conversation(connection, path, command), late, aborted]);
+    const answer = await Promise.race([conversation(connection, path, command), ended]);
+    signal.throwIfAborted();
+    return answer;
   } finally {
-    signal.removeEventListener("abort", onAbort);
-    finished.abort();
     connection.destroy();
-    await late;
   }
 }
 

@@ -251,9 +251,7 @@ describe.skipIf(program === undefined)("Prometheus as a metric source", () => {
   test("O4 a clock that differs by more than two seconds is named", async () => {
     const shifted = { ...clock, now: () => clock.now() + 5000 };
 
-    expect(await reasonOf(errors, query(0, 1), { clock: shifted })).toMatch(
-      /prom: its clock is \d\.\d s behind ours/,
-    );
+    expect(await reasonOf(errors, query(0, 1), { clock: shifted })).toMatch(/prom: its clock is \d\.\d s behind ours/);
   });
 
   const headers = { authorization: new Secret("PROM_TOKEN", "t0ken-of-prometheus") };

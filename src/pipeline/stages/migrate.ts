@@ -2,6 +2,7 @@
 import { SluiceError } from "../../domain/errors.ts";
 import type { PlannedMigration } from "../../domain/plan.ts";
 import type { Artifact, Release } from "../../domain/release.ts";
+import { deadlineIn } from "../../ports/deadline.ts";
 import type { MigrationRun, Migrator, PendingMigration } from "../../ports/migrator.ts";
 import { claimantOf, underDataLock } from "../data-lock.ts";
 import { dealWithLeftOvers, leftOverHint, type SchemasBefore, stateWords } from "../left-overs.ts";
@@ -132,15 +133,9 @@ const lookForMs = 15_000;
 
 /** A cancel ends the migration tool under way. Nothing undoes a migration, so the story says what the database looks like now. */
 async function tellInterrupted(task: Task, ctx: StageContext): Promise<void> {
-  const looked = new AbortController();
-  const late = new AbortController();
-  const limit = ctx.parts.clock.sleep(lookForMs, looked.signal).then(
-    () => late.abort(new Error("the migration tool did not say it in time")),
-    () => undefined,
-  );
-  const state = await stateAfter(task, ctx, late.signal);
-  looked.abort();
-  await limit;
+  const reason = new Error("the migration tool did not say it in time");
+  await using limit = deadlineIn(lookForMs, ctx.parts.clock, { reason });
+  const state = await stateAfter(task, ctx, limit.signal);
   await ctx.progress(
     `the migration of ${task.migrator.database} was interrupted: ${state?.words ?? "what is applied is not known; look before you run it again"}`,
     { pendingBefore: [...task.pending], pendingNow: state ? [...state.left] : null },

@@ -2,6 +2,7 @@
 import { SluiceError } from "../../domain/errors.ts";
 import { aggregateRound } from "../../domain/health.ts";
 import type { Check, CheckResult } from "../../ports/check.ts";
+import { deadlineIn } from "../../ports/deadline.ts";
 import type { Stage, StageContext } from "../stage.ts";
 
 interface SmokeIntent {
@@ -42,16 +43,7 @@ export const smoke: Stage<SmokeIntent, SmokeIntent, readonly CheckResult[]> = {
 /** All at once; what is still running at the deadline is unknown, and unknown does not pass. */
 export async function runSmoke(ctx: StageContext, version: string | null, timeoutMs: number, file = "smoke.log") {
   const checks = [...ctx.parts.checks.services(version), ...ctx.parts.checks.smoke(version)];
-  const deadline = new AbortController();
-  const timer = ctx.parts.clock.sleep(timeoutMs, AbortSignal.any([ctx.signal, deadline.signal])).then(
-    () => deadline.abort(),
-    () => undefined,
-  );
-  const results = await Promise.all(
-    checks.map((check) => probe(check, AbortSignal.any([ctx.signal, deadline.signal]), ctx)),
-  );
-  deadline.abort();
-  await timer;
+  const results = await probeAll(checks, timeoutMs, ctx);
   for (const { name, verdict, detail, tookMs } of results) {
     await ctx.log(file, `${verdict.kind.padEnd(7)} ${name.padEnd(30)} ${Math.round(tookMs)} ms  ${detail}`);
   }
@@ -59,6 +51,15 @@ export async function runSmoke(ctx: StageContext, version: string | null, timeou
   const round = aggregateRound(results.map((result, at) => ({ result, critical: critical[at] ?? true })));
   const nothingDeclared = checks.length === 0;
   return { results, verdict: nothingDeclared ? ({ kind: "pass" } as const) : round.verdict };
+}
+
+async function probeAll(
+  checks: readonly Check[],
+  timeoutMs: number,
+  ctx: StageContext,
+): Promise<readonly CheckResult[]> {
+  await using limit = deadlineIn(timeoutMs, ctx.parts.clock, { signal: ctx.signal });
+  return await Promise.all(checks.map((check) => probe(check, limit.signal, ctx)));
 }
 
 /** The deadline holds, and a cancel is heard, also where a check does not listen to its signal. Asking changes nothing, so it is left behind. */
