@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { findPostgres, startDatabase } from "../shared/database.ts";
 import { createShopRepository } from "./create-repository.ts";
-import { findPostgres, startShopDatabase } from "./database.ts";
 import { runScript, runShop } from "./run-shop.ts";
 
 const run = promisify(execFile);
@@ -43,7 +43,7 @@ async function queryError(url: string): Promise<string | undefined> {
 test.skipIf(noPostgres)(
   "PostgreSQL starts private, lets nobody in without the password, says what it is, and is gone after stop",
   async () => {
-    const database = await startShopDatabase(join(folder, "database"));
+    const database = await startDatabase(join(folder, "database"));
     ends.push(() => database.stop());
 
     const wrong = new URL(database.url);
@@ -61,7 +61,7 @@ test.skipIf(noPostgres)(
 test.skipIf(noPostgres)(
   "on PostgreSQL v1.3.0 serves and v1.6.0's migration fails half-way, leaving its first statement",
   async () => {
-    const database = await startShopDatabase(join(folder, "database"));
+    const database = await startDatabase(join(folder, "database"));
     ends.push(() => database.stop());
     const tree = join(folder, "repository");
     await createShopRepository(tree);
@@ -88,7 +88,7 @@ test.skipIf(noPostgres)(
 );
 
 test("without PostgreSQL it is a SQLite file, and it says so", async () => {
-  const database = await startShopDatabase(folder, { prefer: "sqlite" });
+  const database = await startDatabase(folder, { prefer: "sqlite" });
 
   expect(database).toMatchObject({ kind: "sqlite", url: `sqlite:${join(folder, "shop.db")}` });
   expect(database.describe).toMatch(/^SQLite .*shop\.db \(as asked for\)$/);

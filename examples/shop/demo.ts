@@ -8,16 +8,17 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { withChildren } from "./children.ts";
+import { withChildren } from "../shared/children.ts";
+import { type ExamplePlace, makePlace } from "../shared/place.ts";
+import { presentationOf } from "../shared/presentation.ts";
+import { leftRunning } from "../shared/processes.ts";
+import { openScreen, type Screen } from "../shared/screen.ts";
 import { type Act, acts } from "./demo/acts.ts";
 import { requestsPerSecond } from "./demo/load.ts";
-import { type DemoPlace, makePlace } from "./demo/place.ts";
-import { leftRunning } from "./demo/processes.ts";
 import { type DeploymentReading, latestIn, readDeployment } from "./demo/reading.ts";
-import { openScreen, type Screen } from "./demo/screen.ts";
 import { type Stage, setUp } from "./demo/set-up.ts";
 import { failed } from "./load-record.ts";
-import { type DemoRow, demoPassed, presentationOf, renderTable } from "./table.ts";
+import { type DemoRow, demoPassed, renderTable } from "./table.ts";
 
 interface Played {
   readonly act: Act;
@@ -118,7 +119,7 @@ async function perform(stage: Stage, chosen: readonly Act[]): Promise<boolean> {
   return demoPassed(rows) && rateHeld;
 }
 
-function showNext(screen: Screen, place: DemoPlace, played: readonly Played[]): void {
+function showNext(screen: Screen, place: ExamplePlace, played: readonly Played[]): void {
   const failed = played.findLast(({ reading }) => reading && reading.outcome !== "succeeded");
   const command = (words: string) => `  npm run sluice -- --project ${place.repository} ${words}`;
   screen.heading("Look further", "the records stay until the next demo");
@@ -144,7 +145,7 @@ async function main(): Promise<number> {
   const chosen = acts.filter(({ tag }) => only === undefined || only.split(",").includes(tag));
   const beganAtMs = Date.now();
   const screen = openScreen(process.stdout, presentationOf(process.stdout, process.env));
-  const place = await makePlace(keep);
+  const place = await makePlace("demo", keep);
   screen.heading("Sluice", `${chosen.length} releases of a shop, on this machine`);
   const passed = await withChildren(async (children) =>
     perform(await setUp({ place, screen, children, preferSqlite: sqlite }), chosen),

@@ -5,7 +5,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { stopChild } from "./children.ts";
+import { stopChild } from "../shared/children.ts";
 import { addressOf, startService } from "./run-shop.ts";
 
 const servers: Server[] = [];

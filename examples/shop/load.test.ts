@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { stopChild } from "./children.ts";
+import { stopChild } from "../shared/children.ts";
 import { countsBetween, type LoadLine, type LoadSummary, readLoad } from "./load-record.ts";
 
 let folder: string;

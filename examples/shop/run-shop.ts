@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
-import { stopChild } from "./children.ts";
+import { stopChild } from "../shared/children.ts";
 
 export interface RunningShop {
   readonly gatewayUrl: string;

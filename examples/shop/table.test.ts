@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type DemoRow, demoPassed, presentationOf, renderTable, wrap } from "./table.ts";
+import { presentationOf, wrap } from "../shared/presentation.ts";
+import { type DemoRow, demoPassed, renderTable } from "./table.ts";
 
 const good: DemoRow = {
   release: "v1.1.0",

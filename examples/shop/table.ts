@@ -4,6 +4,7 @@
  */
 import pc from "picocolors";
 import type { Outcome } from "../../src/domain/outcome.ts";
+import { type Presentation, wrap } from "../shared/presentation.ts";
 
 export interface DemoRow {
   readonly release: string;
@@ -18,22 +19,6 @@ export interface DemoRow {
   readonly failedBySluice: number;
   /** Path of the deployment's records, relative to where the demo was started. */
   readonly records: string;
-}
-
-export interface Presentation {
-  /** Characters in a line. */
-  readonly width: number;
-  readonly colour: boolean;
-}
-
-/** How to print on a stream: `presentationOf(process.stdout, process.env)`. */
-export function presentationOf(
-  stream: { readonly isTTY?: boolean; readonly columns?: number },
-  environment: Readonly<Record<string, string | undefined>>,
-): Presentation {
-  const terminal = stream.isTTY === true;
-  const plain = Boolean(environment.NO_COLOR) || environment.TERM === "dumb";
-  return { width: (terminal && stream.columns) || 140, colour: terminal && !plain };
 }
 
 type Paint = (text: string) => string;
@@ -133,23 +118,6 @@ function cellLines(
     });
     return texts.join(gap).trimEnd();
   });
-}
-
-/** At blanks; a word that is longer than the line, such as a path, after its slashes, else anywhere. */
-export function wrap(text: string, width: number): readonly string[] {
-  const lines: string[] = [""];
-  for (const piece of text.split(/(?<= )/).flatMap((word) => broken(word, width))) {
-    const last = lines.length - 1;
-    const joined = `${lines[last] ?? ""}${piece}`;
-    if (joined.trimEnd().length <= width) lines[last] = joined;
-    else lines.push(piece);
-  }
-  return lines.map((line) => line.trimEnd());
-}
-
-function broken(word: string, width: number): readonly string[] {
-  if (word.trimEnd().length <= width) return [word];
-  return word.split(/(?<=\/)/).flatMap((part) => part.match(new RegExp(`.{1,${width}}`, "g")) ?? []);
 }
 
 function outcomePaint(row: DemoRow, colours: typeof pc): Paint {

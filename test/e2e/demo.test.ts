@@ -5,8 +5,8 @@ import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { placeIn } from "../../examples/shop/demo/place.ts";
-import { leftRunning } from "../../examples/shop/demo/processes.ts";
+import { placeIn } from "../../examples/shared/place.ts";
+import { leftRunning } from "../../examples/shared/processes.ts";
 
 const demoFile = join(import.meta.dirname, "../../examples/shop/demo.ts");
 let temporary: string;

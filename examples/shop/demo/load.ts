@@ -1,7 +1,7 @@
 /** The load on the shop while it is deployed: starts the generator, and reads what it has written so far. */
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Children, stopChild } from "../children.ts";
+import { type Children, stopChild } from "../../shared/children.ts";
 import { countsBetween, failed, type LoadCounts, type LoadLine, noCounts, readLoad } from "../load-record.ts";
 
 export interface Load {

@@ -3,21 +3,21 @@ import { setTimeout as pause } from "node:timers/promises";
 import { openState } from "../../../src/app/state.ts";
 import { embeddedPostgresStatus } from "../../../src/engine/embedded-postgres/open.ts";
 import type { Ledger } from "../../../src/ports/ledger.ts";
-import type { Children } from "../children.ts";
-import { shopConfiguration } from "../configuration.ts";
+import type { Children } from "../../shared/children.ts";
+import { startDatabase } from "../../shared/database.ts";
+import { type ExamplePlace, freePorts } from "../../shared/place.ts";
+import { endInstances, endLedger, endRouters, endWorkers } from "../../shared/processes.ts";
+import type { Screen } from "../../shared/screen.ts";
+import { type RunningCommand, type Sluice, sluiceFor } from "../../shared/sluice.ts";
+import { type ShopPorts, shopConfiguration } from "../configuration.ts";
 import { createShopRepository } from "../create-repository.ts";
-import { startShopDatabase } from "../database.ts";
 import { pgModule } from "../run-shop.ts";
 import { type Load, loadFor } from "./load.ts";
 import { makePeople } from "./people.ts";
-import { type DemoPlace, freePorts } from "./place.ts";
-import { endInstances, endLedger, endRouters, endWorkers } from "./processes.ts";
-import type { Screen } from "./screen.ts";
-import { type RunningCommand, type Sluice, sluiceFor } from "./sluice.ts";
 
 /** Where the acts play. */
 export interface Stage {
-  readonly place: DemoPlace;
+  readonly place: ExamplePlace;
   readonly screen: Screen;
   readonly ledger: Ledger;
   readonly load: Load;
@@ -36,7 +36,7 @@ export interface Stage {
 }
 
 export interface SetUpOptions {
-  readonly place: DemoPlace;
+  readonly place: ExamplePlace;
   readonly screen: Screen;
   readonly children: Children;
   readonly preferSqlite: boolean;
@@ -49,13 +49,13 @@ export async function setUp({ place, screen, children, preferSqlite }: SetUpOpti
   keeper.sweep(place.folder);
   children.atEnd("the ledger", () => endLedger(place));
   const prefer = preferSqlite ? { prefer: "sqlite" as const } : {};
-  const database = await startShopDatabase(`${place.folder}/database`, { keeper, ...prefer });
+  const database = await startDatabase(`${place.folder}/database`, { keeper, ...prefer });
   children.atEnd("the shop's database", () => database.stop());
   children.atEnd("the shop", () => endInstances(place));
   children.atEnd("the routers", () => endRouters(place));
   children.atEnd("workers", () => endWorkers(place));
 
-  const [ports, uatPorts] = await freePorts();
+  const [ports, uatPorts] = shopPorts(await freePorts(6));
   const { allowedSignersFile, keys } = await makePeople(`${place.folder}/people`, approvers);
   const uat = keys ? { uatPorts } : {};
   const shop = { ports, ...uat, database, pgModule, approvers, allowedSignersFile };
@@ -85,6 +85,13 @@ export async function setUp({ place, screen, children, preferSqlite }: SetUpOpti
     pause: (ms) => pause(ms),
     until,
   };
+}
+
+function shopPorts([a = 0, b = 0, c = 0, d = 0, e = 0, f = 0]: readonly number[]): readonly [ShopPorts, ShopPorts] {
+  return [
+    { gateway: a, catalogue: b, auth: c },
+    { gateway: d, catalogue: e, auth: f },
+  ];
 }
 
 const patienceMs = 60_000;

@@ -1,14 +1,14 @@
 /**
- * What the demo prints: a heading a release, a sentence, the commands as they are typed and what they print, and on a
+ * What an example prints: a heading an act, a sentence, the commands as they are typed and what they print, and on a
  * terminal one live line at the bottom. A pipe gets the same text without colours and without the live line.
  */
 import pc from "picocolors";
-import { type Presentation, wrap } from "../table.ts";
+import { type Presentation, wrap } from "./presentation.ts";
 
 export interface Screen {
   readonly presentation: Presentation;
   heading(title: string, subtitle: string): void;
-  /** A sentence of the demo itself. */
+  /** A sentence of the example itself. */
   say(text: string): void;
   command(words: readonly string[]): void;
   /** A line of a command's output. */

@@ -1,7 +1,7 @@
 /** Runs the command line as a person would: a process of its own, its output shown, its exit code kept. */
 import { join } from "node:path";
-import type { Children } from "../children.ts";
-import type { DemoPlace } from "./place.ts";
+import type { Children } from "./children.ts";
+import type { ExamplePlace } from "./place.ts";
 import type { Screen } from "./screen.ts";
 
 export interface RunningCommand {
@@ -10,15 +10,15 @@ export interface RunningCommand {
   readonly ended: Promise<number | null>;
 }
 
-/** Whatever the command line starts carries this variable with the demo's folder, so that nothing of it can be lost. */
-export const mark = "SHOP_DEMO_FOLDER";
+/** Whatever the command line starts carries this variable with the example's folder, so that nothing of it can be lost. */
+export const mark = "SLUICE_EXAMPLE_FOLDER";
 
-const main = join(import.meta.dirname, "../../../src/cli/main.ts");
+const main = join(import.meta.dirname, "../../src/cli/main.ts");
 
 export type Sluice = (...words: readonly string[]) => RunningCommand;
 
 export function sluiceFor(
-  place: DemoPlace,
+  place: ExamplePlace,
   secrets: Readonly<Record<string, string>>,
   screen: Screen,
   children: Children,
@@ -29,7 +29,7 @@ export function sluiceFor(
     LANG,
     ...(TMPDIR === undefined ? {} : { TMPDIR }),
     ...(screen.presentation.colour ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" }),
-    // Not the local user's name: the demo looks the same everywhere.
+    // Not the local user's name: an example looks the same everywhere.
     SLUICE_USER: "ada",
     [mark]: place.folder,
     ...secrets,

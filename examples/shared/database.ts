@@ -1,5 +1,5 @@
 /**
- * The shop's database for the demo: a private PostgreSQL from the system's binaries where there are any, a SQLite file
+ * A database for an example: a private PostgreSQL from the system's binaries where there are any, a SQLite file
  * otherwise, and it says which. Nothing of an existing PostgreSQL is touched.
  */
 import { execFile, spawn } from "node:child_process";
@@ -16,9 +16,9 @@ import { type ChildKeeper, stopChild } from "./children.ts";
 
 const run = promisify(execFile);
 
-export interface ShopDatabase {
+export interface ExampleDatabase {
   readonly kind: "postgres" | "sqlite";
-  /** For SHOP_DATABASE_URL. Holds the password: pass it in an environment, never in an argument. */
+  /** Holds the password: pass it in an environment, never in an argument. */
   readonly url: string;
   /** One line for the reader, without the password. */
   readonly describe: string;
@@ -27,7 +27,7 @@ export interface ShopDatabase {
   stop(): Promise<void>;
 }
 
-export interface ShopDatabaseOptions {
+export interface DatabaseOptions {
   /** `sqlite` skips the search for PostgreSQL. */
   readonly prefer?: "postgres" | "sqlite";
   /** Ends the server also when this process dies without a word. */
@@ -35,7 +35,7 @@ export interface ShopDatabaseOptions {
 }
 
 /** Starts the database with its data under `folder`, or under the temporary folder where only that is reachable. */
-export async function startShopDatabase(folder: string, options: ShopDatabaseOptions = {}): Promise<ShopDatabase> {
+export async function startDatabase(folder: string, options: DatabaseOptions = {}): Promise<ExampleDatabase> {
   await mkdir(folder, { recursive: true });
   if (options.prefer === "sqlite") return sqlite(folder, "as asked for");
   const binaries = await findPostgres();
@@ -48,7 +48,7 @@ export async function startShopDatabase(folder: string, options: ShopDatabaseOpt
   }
 }
 
-function sqlite(folder: string, why: string): ShopDatabase {
+function sqlite(folder: string, why: string): ExampleDatabase {
   const file = madeFile(join(resolve(folder), "shop.db"));
   const describe = `SQLite ${process.versions.sqlite}, ${file} (${why})`;
   const another = async (name: string) => `sqlite:${madeFile(join(resolve(folder), `${name}.db`))}`;
@@ -86,7 +86,7 @@ const executable = (file: string): Promise<boolean> =>
     () => false,
   );
 
-async function postgres(folder: string, binaries: string, keeper: ChildKeeper | undefined): Promise<ShopDatabase> {
+async function postgres(folder: string, binaries: string, keeper: ChildKeeper | undefined): Promise<ExampleDatabase> {
   const account = await serverAccount();
   const home = await homeFor(folder, account);
   const password = randomBytes(18).toString("base64url");
@@ -99,7 +99,7 @@ async function postgres(folder: string, binaries: string, keeper: ChildKeeper | 
     "unix_socket_directories=",
     "max_connections=60",
     "shared_buffers=64MB",
-    // The demo's data is worth nothing after it, and its disk is shared with what is being demonstrated.
+    // An example's data is worth nothing after it, and its disk is shared with what is being demonstrated.
     "fsync=off",
   ];
   const child = spawn(join(binaries, "postgres"), ["-D", data, ...settings.flatMap((setting) => ["-c", setting])], {
@@ -143,7 +143,7 @@ async function serverAccount(): Promise<Account> {
 async function homeFor(folder: string, account: Account): Promise<string> {
   const wanted = resolve(folder);
   if (account.uid === undefined) return wanted;
-  const home = (await openToAll(wanted)) ? wanted : await mkdtemp(join(tmpdir(), "shop-database-"));
+  const home = (await openToAll(wanted)) ? wanted : await mkdtemp(join(tmpdir(), "sluice-database-"));
   await chown(home, account.uid, account.gid ?? account.uid);
   return home;
 }

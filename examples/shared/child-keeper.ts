@@ -1,11 +1,11 @@
 /**
- * Outlives the demo by a moment: when its standard input ends, the demo is gone, and whatever the demo had it watch is
- * ended, first politely, after five seconds by SIGKILL; last, what a demo in a folder left running. It has its own process group, so Ctrl-C does not reach it.
+ * Outlives an example by a moment: when its standard input ends, the example is gone, and whatever it had watched is
+ * ended, first politely, after five seconds by SIGKILL; last, what an example in a folder left running. It has its own process group, so Ctrl-C does not reach it.
  */
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
-import { placeIn } from "./demo/place.ts";
-import { endEverything } from "./demo/processes.ts";
+import { placeIn } from "./place.ts";
+import { endEverything } from "./processes.ts";
 
 const watched = new Map<number, NodeJS.Signals>();
 const folders = new Set<string>();

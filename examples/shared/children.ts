@@ -1,6 +1,6 @@
 /**
- * The demo's child processes, and the promise that none is left behind: not after its end, an error or Ctrl-C, and, by
- * a small keeper process that notices when the demo itself is gone, not after SIGKILL either.
+ * An example's child processes, and the promise that none is left behind: not after its end, an error or Ctrl-C, and, by
+ * a small keeper process that notices when the example itself is gone, not after SIGKILL either.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 export interface ChildKeeper {
   /** Ends `pid` with `signal` when this process dies, with SIGKILL five seconds later. */
   watch(pid: number, signal: NodeJS.Signals): void;
-  /** Ends everything that a demo in `folder` left running (demo/processes.ts) when this process dies. */
+  /** Ends everything that an example in `folder` left running (processes.ts) when this process dies. */
   sweep(folder: string): void;
   /** It ended, or is meant to outlive us. */
   forget(pid: number): void;
@@ -66,7 +66,7 @@ function startChildren(): Children {
   };
 
   const startNode = (argv: readonly string[], options: ChildOptions) => {
-    if (ending !== undefined) throw new Error("The demo is ending; nothing can be started.");
+    if (ending !== undefined) throw new Error("The example is ending; nothing can be started.");
     const child = spawnNode(argv, options);
     const { pid } = child;
     if (pid !== undefined) {

@@ -1,19 +1,18 @@
 /**
- * Where the demo happens: a folder below the temporary one, and ports that are free. The folder stays when the demo has
- * ended, since the records are in it; the next demo takes it away.
+ * Where an example happens: a folder below the temporary one, and ports that are free. The folder stays when the example has
+ * ended, since the records are in it; its next run takes it away.
  */
 import { randomInt } from "node:crypto";
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { recordedLocation } from "../../../src/engine/embedded-postgres/location.ts";
-import { embeddedPostgresStatus, openEmbeddedPostgres } from "../../../src/engine/embedded-postgres/open.ts";
-import type { ShopPorts } from "../configuration.ts";
+import { recordedLocation } from "../../src/engine/embedded-postgres/location.ts";
+import { embeddedPostgresStatus, openEmbeddedPostgres } from "../../src/engine/embedded-postgres/open.ts";
 
-const prefix = "sluice-demo-";
+const prefixOf = (name: string): string => `sluice-${name}-`;
 
-export interface DemoPlace {
+export interface ExamplePlace {
   readonly folder: string;
   /** The git repository: the project that Sluice deploys. */
   readonly repository: string;
@@ -22,19 +21,19 @@ export interface DemoPlace {
   readonly load: string;
 }
 
-export const placeIn = (folder: string): DemoPlace => {
-  const repository = join(folder, "shop");
+export const placeIn = (folder: string): ExamplePlace => {
+  const repository = join(folder, "project");
   return { folder, repository, state: join(repository, ".sluice"), load: join(folder, "load.jsonl") };
 };
 
-/** Makes a fresh folder; unless `keep`, those of demos that have ended are removed. */
-export async function makePlace(keep: boolean): Promise<DemoPlace> {
+/** Makes a fresh folder; unless `keep`, those of its runs that have ended are removed. */
+export async function makePlace(name: string, keep: boolean): Promise<ExamplePlace> {
   const parent = await parentFolder();
-  if (!keep) for (const name of await olderIn(parent)) await remove(join(parent, name));
-  const folder = await mkdtemp(join(parent, prefix));
+  if (!keep) for (const older of await olderIn(parent, prefixOf(name))) await remove(join(parent, older));
+  const folder = await mkdtemp(join(parent, prefixOf(name)));
   // Root's databases run as another account, which has to pass through; what is private in here has its own mode.
   if (process.getuid?.() === 0) await chmod(folder, 0o711);
-  await writeFile(join(folder, "demo.pid"), `${process.pid}\n`);
+  await writeFile(join(folder, "example.pid"), `${process.pid}\n`);
   return placeIn(folder);
 }
 
@@ -51,8 +50,8 @@ async function openToAll(folder: string): Promise<boolean> {
   return dirname(folder) === folder || openToAll(dirname(folder));
 }
 
-/** Ours, and of no demo that still runs. */
-async function olderIn(parent: string): Promise<readonly string[]> {
+/** Ours, and of no example that still runs. */
+async function olderIn(parent: string, prefix: string): Promise<readonly string[]> {
   const names = (await readdir(parent)).filter((name) => name.startsWith(prefix));
   const ended = await Promise.all(names.map((name) => isOver(join(parent, name))));
   return names.filter((_, index) => ended[index]);
@@ -61,7 +60,7 @@ async function olderIn(parent: string): Promise<readonly string[]> {
 async function isOver(folder: string): Promise<boolean> {
   const facts = await stat(folder).catch(() => undefined);
   if (!facts?.isDirectory() || facts.uid !== process.getuid?.()) return false;
-  const pid = Number(await readFile(join(folder, "demo.pid"), "utf8").catch(() => ""));
+  const pid = Number(await readFile(join(folder, "example.pid"), "utf8").catch(() => ""));
   try {
     return pid > 0 && !process.kill(pid, 0);
   } catch (error) {
@@ -81,17 +80,13 @@ async function remove(folder: string): Promise<void> {
 }
 
 /** Below the range from which systems choose ports for outgoing connections, so that nobody takes them meanwhile. */
-export async function freePorts(): Promise<readonly [ShopPorts, ShopPorts]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const found = new Set<number>();
-  while (found.size < 6) {
+  while (found.size < count) {
     const port = randomInt(20_000, 30_000);
     if (await isFree(port)) found.add(port);
   }
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = found;
-  return [
-    { gateway: a, catalogue: b, auth: c },
-    { gateway: d, catalogue: e, auth: f },
-  ];
+  return [...found];
 }
 
 function isFree(port: number): Promise<boolean> {
