@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SluiceError } from "../domain/errors.ts";
 import type { DataClaim } from "../ports/data-lock.ts";
-import { dataLockBusy } from "./data-lock-busy.ts";
+import { dataLockBusy } from "./data-lock-waiting.ts";
 import { lockHolder, withFileLock } from "./file-lock.ts";
 
 export async function holdFileDataLock<T>(
@@ -27,7 +27,7 @@ export async function holdFileDataLock<T>(
   } catch (error) {
     if (begun || !(error instanceof SluiceError) || error.failure.code !== "TARGET_UNREACHABLE") throw error;
     const pid = (await lockHolder(folder)) ?? holder ?? 0;
-    throw dataLockBusy(name, `process ${pid}`, waitMs, `ps -fp ${pid}`);
+    throw dataLockBusy(name, { name: `process ${pid}`, look: `ps -fp ${pid}` }, waitMs);
   }
 }
 

@@ -16,7 +16,7 @@ export function realClock(): Clock {
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  limitMs = 10_000,
+  limitMs = 30_000,
 ): Promise<void> {
   const untilMs = Date.now() + limitMs;
   while (!(await condition())) {

@@ -45,7 +45,7 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
 export async function eventually<T>(
   what: string,
   condition: () => Promise<T | undefined | false> | T | undefined | false,
-  limitMs = 15_000,
+  limitMs = 45_000,
 ): Promise<T> {
   const endsAtMs = Date.now() + limitMs;
   for (;;) {

@@ -308,7 +308,7 @@ test("O4 a router that was killed does not know its buckets before, and says so 
     "of the new process only",
   ).toBe(1);
   expect(Math.min(...requests)).toBe(0);
-}, 15_000);
+});
 
 test("a question for more buckets than an answer may hold is refused", async () => {
   const { router } = await serving({ stable: 100 });
@@ -331,4 +331,4 @@ test("a router that does not answer is reported within its deadline", async () =
   } finally {
     process.kill(pid, "SIGCONT");
   }
-}, 15_000);
+});

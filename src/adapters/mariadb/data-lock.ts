@@ -4,11 +4,10 @@
  */
 import { SluiceError } from "../../domain/errors.ts";
 import type { DataClaim } from "../../ports/data-lock.ts";
-import { dataLockBusy, dataLockLost } from "../data-lock-busy.ts";
+import { type AskedLock, dataLockLost, untilTaken } from "../data-lock-waiting.ts";
 import type { Connection } from "./connection.ts";
 import { openSession, type Session, unreachable } from "./session.ts";
 
-const askEveryMs = 250;
 /** A session that says nothing for this long is taken for dead and freed by the server: a machine that vanished. */
 const silentSeconds = 120;
 const beatEveryMs = 30_000;
@@ -43,35 +42,27 @@ export async function holdDataLock<T>(
 async function take(connection: Connection, session: Session, claim: DataClaim, signal: AbortSignal): Promise<void> {
   try {
     await session.query(`SET SESSION wait_timeout = ${silentSeconds}`);
-    await untilTaken(connection, session, claim, signal);
+    await untilTaken(lockOf(connection, session), claim, signal);
   } catch (error) {
     signal.throwIfAborted();
     throw error instanceof SluiceError ? error : unreachable(connection, connection.database, error);
   }
 }
 
-async function untilTaken(
-  connection: Connection,
-  session: Session,
-  { clock, waitMs, onWait }: DataClaim,
-  signal: AbortSignal,
-): Promise<void> {
-  const lock = `sluice data ${connection.database}`.slice(0, nameLength);
-  const giveUpAtMs = clock.now() + waitMs;
-  for (let told = false; ; ) {
-    signal.throwIfAborted();
-    const [answer] = await session.query<{ taken: number | string | null }>("SELECT GET_LOCK(?, 0) AS taken", [lock]);
-    if (Number(answer?.taken) === 1) return;
-    const [holder] = await session.query<{ id: string | null }>("SELECT CAST(IS_USED_LOCK(?) AS CHAR) AS id", [lock]);
-    // Freed between the two questions.
-    if (holder?.id == null) continue;
-    const name = `process ${holder.id}`;
-    if (!told) await onWait(name);
-    told = true;
-    if (clock.now() >= giveUpAtMs)
-      throw dataLockBusy(connection.name, `${name} of the database server`, waitMs, `mariadb -e 'SHOW PROCESSLIST'`);
-    await clock.sleep(askEveryMs, signal);
-  }
+function lockOf({ name, database }: Connection, session: Session): AskedLock {
+  const lock = `sluice data ${database}`.slice(0, nameLength);
+  return {
+    database: name,
+    async tryTake() {
+      const [answer] = await session.query<{ taken: number | string | null }>("SELECT GET_LOCK(?, 0) AS taken", [lock]);
+      return Number(answer?.taken) === 1;
+    },
+    async holder() {
+      const [row] = await session.query<{ id: string | null }>("SELECT CAST(IS_USED_LOCK(?) AS CHAR) AS id", [lock]);
+      if (row?.id == null) return undefined;
+      return { name: `process ${row.id} of the database server`, look: "mariadb -e 'SHOW PROCESSLIST'" };
+    },
+  };
 }
 
 /** Says something now and then. What goes wrong shows as the end of the connection. */

@@ -4,12 +4,11 @@
  * which `CREATE INDEX CONCURRENTLY` of the migration that has the lock would wait in turn, for ever.
  */
 import type { DataClaim } from "../../ports/data-lock.ts";
-import { dataLockBusy, dataLockLost } from "../data-lock-busy.ts";
+import { type AskedLock, type DataLockHolder, dataLockLost, untilTaken } from "../data-lock-waiting.ts";
 import { type Connection, openSession, type Session, unreachable } from "./connection.ts";
 
 /** Any two numbers, the same in every Sluice. */
 const lockKey = [7_300_416, 1] as const;
-const askEveryMs = 250;
 /** PostgreSQL keeps 63 bytes of an application's name. */
 const nameLength = 63;
 
@@ -35,7 +34,7 @@ export async function holdDataLock<T>(
 async function take(connection: Connection, session: Session, claim: DataClaim, signal: AbortSignal): Promise<void> {
   try {
     await introduce(session, claim.holder);
-    await untilTaken(connection, session, claim, signal);
+    await untilTaken(lockOf(connection, session), claim, signal);
   } catch (error) {
     signal.throwIfAborted();
     // The driver's own errors have the server's code; ours are told already.
@@ -43,29 +42,14 @@ async function take(connection: Connection, session: Session, claim: DataClaim, 
   }
 }
 
-async function untilTaken(
-  connection: Connection,
-  session: Session,
-  { clock, waitMs, onWait }: DataClaim,
-  signal: AbortSignal,
-): Promise<void> {
-  const giveUpAtMs = clock.now() + waitMs;
-  for (let told = false; ; ) {
-    signal.throwIfAborted();
+const lockOf = ({ name }: Connection, session: Session): AskedLock => ({
+  database: name,
+  async tryTake() {
     const [answer] = await session.query<{ taken: boolean }>("SELECT pg_try_advisory_lock($1, $2) AS taken", lockKey);
-    if (answer?.taken) return;
-    const holder = await holderOf(session);
-    // Freed between the two questions.
-    if (holder === undefined) continue;
-    if (!told) await onWait(holder.name);
-    told = true;
-    if (clock.now() >= giveUpAtMs) {
-      const look = `psql -c 'SELECT * FROM pg_stat_activity WHERE pid = ${holder.pid}'`;
-      throw dataLockBusy(connection.name, holder.name, waitMs, look);
-    }
-    await clock.sleep(askEveryMs, signal);
-  }
-}
+    return answer?.taken ?? false;
+  },
+  holder: () => holderOf(session),
+});
 
 /** It says who it is, is not ended for being idle, and a machine that vanished frees the lock within two minutes. */
 async function introduce(session: Session, holder: string): Promise<void> {
@@ -84,7 +68,7 @@ async function introduce(session: Session, holder: string): Promise<void> {
   );
 }
 
-async function holderOf(session: Session): Promise<{ readonly name: string; readonly pid: number } | undefined> {
+async function holderOf(session: Session): Promise<DataLockHolder | undefined> {
   const [row] = await session.query<{ pid: number; name: string | null; host: string | null }>(
     `SELECT l.pid, a.application_name AS name, host(a.client_addr) AS host
      FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
@@ -94,5 +78,8 @@ async function holderOf(session: Session): Promise<{ readonly name: string; read
   );
   if (row === undefined) return undefined;
   const name = row.name?.replace(/^sluice: /, "") || "somebody";
-  return { pid: row.pid, name: row.host === null ? name : `${name} (from ${row.host})` };
+  return {
+    name: row.host === null ? name : `${name} (from ${row.host})`,
+    look: `psql -c 'SELECT * FROM pg_stat_activity WHERE pid = ${row.pid}'`,
+  };
 }
