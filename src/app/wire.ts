@@ -64,6 +64,7 @@ export function wire(settings: EnvironmentSettings, around: Surroundings): Parts
     clock,
     ledger,
     source,
+    ...(forge ? { forge } : {}),
     builder: commandBuilder({ source, artifactsFolder, clock, environment: {} }),
     ciGate: ciGateFor(settings, forge, { clock, cwd: projectFolder, secrets }),
     ...auditFor(settings),

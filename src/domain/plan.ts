@@ -4,6 +4,7 @@
  */
 
 import type { Fencing } from "./attempt.ts";
+import type { Change, PlanAtForge } from "./change-list.ts";
 import type { CheckAction } from "./checks.ts";
 import type { Json } from "./json.ts";
 import { asJson } from "./json.ts";
@@ -56,7 +57,10 @@ export interface Plan {
   readonly release: Release;
   readonly artifacts: readonly Artifact[];
   readonly replaces: Serving | null;
-  readonly changes: readonly { readonly sha: string; readonly author: string; readonly subject: string }[];
+  /** Whoever wrote one of them has a part in the release: their names, addresses and accounts stay with the plan. */
+  readonly changes: readonly Change[];
+  /** Absent: no forge is configured. */
+  readonly atForge?: PlanAtForge;
   readonly findings: readonly Finding[];
   readonly migrations: readonly PlannedMigration[];
   readonly steps: readonly PlannedStep[];

@@ -12,6 +12,7 @@ import type { Checkpoints } from "../ports/checkpoints.ts";
 import type { CiGate } from "../ports/ci-gate.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Database } from "../ports/database.ts";
+import type { Forge } from "../ports/forge.ts";
 import type { Host } from "../ports/host.ts";
 import type { Ledger } from "../ports/ledger.ts";
 import type { ManifestSigner } from "../ports/manifest-signer.ts";
@@ -30,6 +31,8 @@ export interface Parts {
   readonly clock: Clock;
   readonly ledger: Ledger;
   readonly source: Source;
+  /** Absent: no forge is configured. */
+  readonly forge?: Forge;
   readonly builder: Builder;
   readonly ciGate: CiGate | undefined;
   /** Absent: nobody looks at the dependencies. */

@@ -5,6 +5,7 @@
  *
  * Errors: FORGE_REFUSED (a person must act: a scope, a name), FORGE_UNREACHABLE (later it may answer).
  */
+import type { ForgeTag, PullRequest } from "../domain/change-list.ts";
 import type { ForgeCheck } from "../domain/required-checks.ts";
 
 /** Everything that goes wrong in one environment until something goes well there. */
@@ -47,12 +48,25 @@ export interface ReleaseEntry {
   readonly candidate: boolean;
 }
 
+/** A commit as the forge knows it. */
+export interface ForgeCommit {
+  readonly sha: string;
+  /** The account whose address its author gave; null: nobody's there. */
+  readonly account: string | null;
+}
+
 export interface Forge {
   readonly kind: string;
   /** `acme/shop`. */
   readonly repository: string;
   /** The newest of each name and source, of exactly this commit. */
   checks(commit: string, signal: AbortSignal): Promise<readonly ForgeCheck[]>;
+  /** What `to` has and `from` has not; `from` undefined: the newest of `to`. At most `limit` of them. */
+  commits(from: string | undefined, to: string, limit: number, signal: AbortSignal): Promise<readonly ForgeCommit[]>;
+  /** Through which a commit came. */
+  pullRequests(commit: string, signal: AbortSignal): Promise<readonly PullRequest[]>;
+  /** Undefined where the forge has none of that name. */
+  tag(name: string, signal: AbortSignal): Promise<ForgeTag | undefined>;
   /** Opens the incident, or adds to the one that is open. */
   openIncident(entry: IncidentEntry, signal: AbortSignal): Promise<void>;
   /** Adds the text and closes it; nothing where none is open. */

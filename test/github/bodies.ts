@@ -4,6 +4,7 @@ import type {
   SimulatedCommit,
   SimulatedDeployment,
   SimulatedIssue,
+  SimulatedPull,
   SimulatedRelease,
   SimulatedRepository,
   SimulatedRun,
@@ -302,5 +303,46 @@ export function runBody(base: Base, repository: SimulatedRepository, run: Simula
     head_commit: null,
     repository: minimalRepository(base, repository),
     head_repository: minimalRepository(base, repository),
+  };
+}
+
+const zero = (names: string) => Object.fromEntries(names.split(" ").map((name) => [name, 0]));
+const no = (names: string) => Object.fromEntries(names.split(" ").map((name) => [name, false]));
+
+const wholeRepository = (base: Base, repository: SimulatedRepository) => {
+  const page = pageUrl(base, repository);
+  return {
+    ...minimalRepository(base, repository),
+    ...{ clone_url: `${page}.git`, git_url: `${page}.git`, ssh_url: `${page}.git`, svn_url: page, mirror_url: null },
+    ...zero("forks forks_count open_issues open_issues_count size stargazers_count watchers watchers_count"),
+    ...no("has_downloads has_issues has_projects has_wiki has_pages archived disabled"),
+    ...{ homepage: null, language: null, license: null, default_branch: "main" },
+    ...{ pushed_at: stamp, created_at: stamp, updated_at: stamp },
+  };
+};
+
+export function pullBody(base: Base, repository: SimulatedRepository, pull: SimulatedPull) {
+  const url = `${repositoryUrl(base, repository)}/pulls/${pull.number}`;
+  const page = `${pageUrl(base, repository)}/pull/${pull.number}`;
+  const user = userBody(base, pull.by);
+  const side = (ref: string, sha: string) => {
+    return { label: `${repository.owner}:${ref}`, ref, sha, user, repo: wholeRepository(base, repository) };
+  };
+  const links = "comments commits statuses html issue review_comments review_comment self".split(" ");
+  const [first = ""] = pull.commits;
+  return {
+    ...{ url, html_url: page, diff_url: `${page}.diff`, patch_url: `${page}.patch`, issue_url: url },
+    ...urls(`${url}/`, {
+      commits_url: "commits",
+      review_comments_url: "comments",
+      review_comment_url: "comments{/number}",
+      comments_url: "issue-comments",
+      statuses_url: "statuses",
+    }),
+    _links: Object.fromEntries(links.map((link) => [link, { href: url }])),
+    ...{ id: pull.number, node_id: `PR_${pull.number}`, number: pull.number, title: pull.title, body: null, user },
+    ...{ state: "closed", locked: false, labels: [], milestone: null, assignee: null, auto_merge: null },
+    ...{ created_at: stamp, updated_at: stamp, closed_at: stamp, merged_at: stamp, merge_commit_sha: first },
+    ...{ head: side("topic", pull.commits.at(-1) ?? ""), base: side("main", first), author_association: "MEMBER" },
   };
 }

@@ -7,6 +7,7 @@ import {
   deploymentBody,
   deploymentStatusBody,
   issueBody,
+  pullBody,
   releaseBody,
   runBody,
   statusBody,
@@ -67,7 +68,7 @@ const commitRoutes: Readonly<Record<string, Route>> = {
     const name = path.ref ?? "";
     const ref = repository.refs.get(name);
     if (ref === undefined) return notFound;
-    const url = `${base.api}/repos/${repository.owner}/${repository.name}/git/refs/${name}`;
+    const url = `${base.api}/repos/${repository.owner}/${repository.name}/git/refs/${encodeURI(name)}`;
     const object = ref.annotated
       ? { type: "tag", sha: `${"a".repeat(8)}${ref.sha.slice(8)}`, url }
       : { type: "commit", sha: ref.sha, url };
@@ -98,6 +99,21 @@ const commitRoutes: Readonly<Record<string, Route>> = {
       commits: bodies.slice((page - 1) * size, page * size),
       files: [],
     });
+  }),
+  [`GET ${r}/commits`]: read("contents", ({ repository, base, query }) => {
+    const sha = resolveRef(repository, query.sha ?? "main");
+    if (sha === undefined) return notFound;
+    const bodies = ancestorsOf(repository, sha).map((commit) => commitBody(base, repository, commit));
+    return found(bodies, true);
+  }),
+  [`GET ${r}/commits/{commit_sha}/pulls`]: read("pull_requests", ({ repository, base, path }) => {
+    const sha = path.commit_sha ?? "";
+    if (!repository.commits.has(sha)) return invalid(`No commit found for SHA: ${sha}`);
+    const pulls = repository.pulls.filter(({ commits }) => commits.includes(sha));
+    return found(
+      pulls.map((pull) => pullBody(base, repository, pull)),
+      true,
+    );
   }),
   [`GET ${r}/commits/{ref}/check-runs`]: read("checks", ({ repository, base, path, query }) => {
     const sha = resolveRef(repository, path.ref ?? "");

@@ -72,6 +72,14 @@ export interface SimulatedIssue {
   readonly comments: { readonly id: number; readonly body: string; readonly by: string }[];
 }
 
+export interface SimulatedPull {
+  readonly number: number;
+  readonly title: string;
+  readonly by: string;
+  /** The commits that came with it. */
+  readonly commits: readonly string[];
+}
+
 export interface SimulatedRun {
   readonly id: number;
   readonly workflow: string;
@@ -93,6 +101,7 @@ export interface SimulatedRepository {
   readonly releases: SimulatedRelease[];
   readonly deployments: SimulatedDeployment[];
   readonly issues: SimulatedIssue[];
+  readonly pulls: SimulatedPull[];
   /** GitHub drops the labels of whoever may not set them, in silence. */
   dropsLabels: boolean;
   /** File names of workflows that can be dispatched. */
@@ -117,6 +126,7 @@ export function emptyRepository(owner: string, name: string): SimulatedRepositor
     releases: [],
     deployments: [],
     issues: [],
+    pulls: [],
     dropsLabels: false,
     workflows: [],
     runs: [],

@@ -2,9 +2,11 @@
 import type { Forge } from "../../ports/forge.ts";
 import { checksOf } from "./checks.ts";
 import { type GithubOptions, githubClient } from "./client.ts";
+import { commitsOf, pullRequestsOf } from "./commits.ts";
 import { reportDeployment, reportStatus } from "./deployments.ts";
 import { closeIncident, openIncident } from "./incidents.ts";
 import { publishRelease } from "./releases.ts";
+import { tagOf } from "./tags.ts";
 import { startWorkflow } from "./workflows.ts";
 
 export function githubForge(options: GithubOptions): Forge {
@@ -13,6 +15,9 @@ export function githubForge(options: GithubOptions): Forge {
     kind: "github",
     repository: options.repository,
     checks: (commit, signal) => checksOf(client, commit, signal),
+    commits: (from, to, limit, signal) => commitsOf(client, { from, to, limit }, signal),
+    pullRequests: (commit, signal) => pullRequestsOf(client, commit, signal),
+    tag: (name, signal) => tagOf(client, name, signal),
     openIncident: (entry, signal) => openIncident(client, entry, signal),
     closeIncident: (entry, signal) => closeIncident(client, entry, signal),
     reportDeployment: (entry, signal) => reportDeployment(client, entry, signal),

@@ -10,12 +10,14 @@ export async function pagesOf<T>(
   what: string,
   signal: AbortSignal,
   page: (request: Octokit["request"], number: number) => Promise<readonly T[]>,
+  /** So many are enough. */
+  enough = Number.POSITIVE_INFINITY,
 ): Promise<readonly T[]> {
   const all: T[] = [];
   for (let number = 1; number <= mostPages; number++) {
     const part = await client.ask({ what }, signal, (request) => page(request, number));
     all.push(...part);
-    if (part.length < 100) return all;
+    if (part.length < 100 || all.length >= enough) return all.slice(0, enough);
   }
   const { owner, repo } = client.here;
   throw unreachable(what, `${owner}/${repo}`, `there are more than ${mostPages * 100} of them`);

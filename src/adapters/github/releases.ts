@@ -6,40 +6,17 @@ import { SluiceError } from "../../domain/errors.ts";
 import type { ReleaseEntry } from "../../ports/forge.ts";
 import type { GithubClient } from "./client.ts";
 import { fitted, markOf, releaseLimit } from "./limits.ts";
+import { commitOfTag, type Release, releaseOf } from "./tags.ts";
 
 export async function publishRelease(client: GithubClient, entry: ReleaseEntry, signal: AbortSignal): Promise<void> {
   const { tag, commit, candidate } = entry;
-  const standsFor = await orNothing(() =>
-    client.ask({ what: "commits" }, signal, async (request) => {
-      const { data } = await request("GET /repos/{owner}/{repo}/git/ref/{ref}", { ...client.here, ref: `tags/${tag}` });
-      if (data.object.type === "commit") return data.object.sha;
-      // An annotated tag is an object of its own: its commit is asked for.
-      const { data: peeled } = await request("GET /repos/{owner}/{repo}/commits/{ref}", {
-        ...client.here,
-        ref: `tags/${tag}`,
-      });
-      return peeled.sha;
-    }),
-  );
+  const standsFor = await commitOfTag(client, tag, signal);
   if (standsFor === undefined && !candidate) return;
   if (standsFor !== undefined && standsFor !== commit) throw movedTag(client, entry, standsFor);
   const release = await releaseOf(client, tag, signal);
   if (release === undefined) await create(client, entry, signal);
   else await update(client, entry, release, signal);
 }
-
-interface Release {
-  readonly id: number | bigint;
-  readonly body?: string | null;
-}
-
-const releaseOf = (client: GithubClient, tag: string, signal: AbortSignal): Promise<Release | undefined> =>
-  orNothing(() =>
-    client.ask({ what: "releases" }, signal, async (request) => {
-      const { data } = await request("GET /repos/{owner}/{repo}/releases/tags/{tag}", { ...client.here, tag });
-      return data;
-    }),
-  );
 
 async function create(client: GithubClient, entry: ReleaseEntry, signal: AbortSignal): Promise<void> {
   const { tag, commit, candidate } = entry;
@@ -95,19 +72,6 @@ function withOurs(text: string, { mark, text: ours }: ReleaseEntry): string {
   if (from >= 0 && to >= 0) return `${text.slice(0, from)}${part}${text.slice(to + end.length)}`;
   return fitted(text, releaseLimit, `${text === "" ? "" : "\n\n"}${part}`);
 }
-
-/** Not there is an answer here; every other refusal passes through. */
-async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await ask();
-  } catch (thrown) {
-    if (thrown instanceof SluiceError && thrown.failure.code === "FORGE_REFUSED" && isMissing(thrown)) return undefined;
-    throw thrown;
-  }
-}
-
-const isMissing = ({ cause }: SluiceError): boolean =>
-  typeof cause === "object" && cause !== null && "status" in cause && cause.status === 404;
 
 function movedTag({ here }: GithubClient, { tag, commit }: ReleaseEntry, standsFor: string): SluiceError {
   return new SluiceError({

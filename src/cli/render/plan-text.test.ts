@@ -116,3 +116,42 @@ test("what others wrote cannot draw on the terminal, and no line but the digest 
   for (const line of lines.filter((each) => !each.includes("cccc")))
     expect(widthOf(line), line).toBeLessThanOrEqual(72);
 });
+
+const atForge = { kind: "github", repository: "acme/shop", lacking: null } as const;
+const told = (change: object): string =>
+  stripVTControlCharacters(
+    planText({ ...plan, ...change } as Plan, "d".repeat(64), { columns: 120, changesShown: 20 }),
+  );
+
+test("P1 accounts, pull requests and the release at the forge are read off the plan", () => {
+  const text = told({
+    changes: [
+      { sha: "1".repeat(40), author: "Ada", subject: "one", account: "ada", pullRequests: [] },
+      {
+        sha: "2".repeat(40),
+        author: "Bob",
+        subject: "two",
+        account: "bob",
+        pullRequests: [{ number: 7, title: "", account: "carol" }],
+      },
+      { sha: "3".repeat(40), author: "Eve", subject: "three", account: null },
+    ],
+    release: { ...plan.release, ref: { kind: "tag", name: "v1.2.0" } },
+    atForge: { ...atForge, tag: { commit: "a".repeat(40), release: { name: "Spring", account: "ada" } } },
+  });
+
+  expect(text).toContain("1111111 one (Ada @ada)");
+  expect(text).toContain("2222222 two (Bob @bob, #7 by @carol)");
+  expect(text).toContain("3333333 three (Eve)");
+  expect(text).toMatch(/github +released as Spring by @ada at acme\/shop/);
+});
+
+test.each([
+  [{ tag: null }, "acme/shop has no tag v1.2.0"],
+  [{ tag: { commit: "b".repeat(40), release: null } }, "stands for another commit: bbbbbbbbbbbb"],
+  [{ lacking: "GitHub gave no answer" }, "not all is known of the change list: GitHub gave no answer"],
+])("P1 what the forge lacks or has otherwise is said: %j", (known, said) => {
+  const release = { ...plan.release, ref: { kind: "tag", name: "v1.2.0" } };
+
+  expect(told({ release, atForge: { ...atForge, ...known } })).toContain(said);
+});

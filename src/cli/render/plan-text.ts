@@ -1,4 +1,5 @@
 /** P1 P2: the plan as a person reads it before agreeing: what, why it may go wrong, what it does in which order, and the way back. */
+import { type Change, isMovedTag, tagAtForge } from "../../domain/change-list.ts";
 import { humanDuration } from "../../domain/duration.ts";
 import type { Finding, Plan, PlannedMigration } from "../../domain/plan.ts";
 import { stripControl } from "../../domain/redactor.ts";
@@ -45,7 +46,8 @@ function foresightSection({ foresight = [] }: Partial<Plan>, columns: number): r
 
 const label = (text: string): string => paint.dim(padEnd(`  ${text}`, 14));
 
-function headSection({ release, environment, url, replaces, artifacts }: Plan, columns: number): readonly string[] {
+function headSection(plan: Plan, columns: number): readonly string[] {
+  const { release, environment, url, replaces, artifacts } = plan;
   const from = replaces
     ? `replaces ${replaces.version} (serving since ${timestamp(replaces.sinceMs)})`
     : "the first version here: nothing serves yet";
@@ -58,7 +60,20 @@ function headSection({ release, environment, url, replaces, artifacts }: Plan, c
     ),
     ...hanging(label("subject"), stripControl(release.subject), columns),
     ...hanging(label("state"), from, columns),
+    ...forgeLines(plan, columns),
     ...artifacts.map(({ component, digest }) => clip(`${label("artifact")}${component} ${digest}`, columns)),
+  ];
+}
+
+/** What the forge has under the release's name, and what it did not say. */
+function forgeLines({ atForge, release }: Plan, columns: number): readonly string[] {
+  if (atForge === undefined) return [];
+  const { kind, lacking } = atForge;
+  const tag = tagAtForge(release, atForge);
+  const moved = isMovedTag(release, atForge);
+  return [
+    ...(tag ? hanging(label(kind), `${moved ? `${glyph("warn")} ` : ""}${stripControl(tag)}`, columns) : []),
+    ...(lacking ? hanging(label(kind), `not all is known of the change list: ${stripControl(lacking)}`, columns) : []),
   ];
 }
 
@@ -69,14 +84,23 @@ function changesSection({ changes, replaces }: Plan, { columns, changesShown }: 
   return [
     "",
     title(changes.length === 0 ? `No commits${since}` : `${plural(changes.length, "commit")}${since}`),
-    ...shown.map(({ sha, author, subject }) =>
+    ...shown.map((change) =>
       clip(
-        `  ${paint.dim(sha.slice(0, 7))} ${stripControl(subject)} ${paint.dim(`(${stripControl(author)})`)}`,
+        `  ${paint.dim(change.sha.slice(0, 7))} ${stripControl(change.subject)} ${paint.dim(`(${stripControl(whoAndWhy(change))})`)}`,
         columns,
       ),
     ),
     ...(more > 0 ? [paint.dim(`  … and ${plural(more, "more", "more")}`)] : []),
   ];
+}
+
+/** `Ada @ada, #12 by @bob`: the account of the request is told where it is another one. */
+function whoAndWhy({ author, account, pullRequests = [] }: Change): string {
+  const who = account ? `${author} @${account}` : author;
+  const requests = pullRequests.map(
+    ({ number, account: by }) => `#${number}${by && by !== account ? ` by @${by}` : ""}`,
+  );
+  return [who, ...requests].join(", ");
 }
 
 export const checkWidth = (findings: readonly Pick<Finding, "check">[]): number =>

@@ -3,12 +3,14 @@
  * digest is what people approve.
  */
 import semver from "semver";
+import { isMovedTag, type PlanAtForge, tagAtForge } from "../../domain/change-list.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import { blockingFindings, digestText, type Finding, type Plan, type PlannedStep } from "../../domain/plan.ts";
 import type { Artifact, Release } from "../../domain/release.ts";
 import { assessRisk } from "../../domain/risk.ts";
 import { stepsFor } from "../../domain/rollout.ts";
 import type { Serving } from "../../domain/serving.ts";
+import { changeList } from "../change-list.ts";
 import { foresight } from "../foresight.ts";
 import type { Parts } from "../parts.ts";
 import { lintFinding, migrationOutlook } from "../planned-migrations.ts";
@@ -27,8 +29,6 @@ export interface MadePlan {
   readonly plan: Plan;
   readonly digest: string;
 }
-
-const changesShown = 200;
 
 export const planning: Stage<PlanInput, PlanInput, MadePlan> = {
   name: "plan",
@@ -51,7 +51,7 @@ export async function makePlan(parts: Parts, input: PlanInput, signal: AbortSign
   const migrations = outlook.planned;
   const facts: PlanFacts = { settings, release: input.release, artifacts: input.artifacts, serving, migrations };
   const findings = [...input.findings, ...lintFinding(parts, input.serving, outlook)];
-  const changes = await parts.source.changes(serving?.commit, input.release.commit, changesShown, signal);
+  const { changes, atForge } = await changeList(parts, input, signal);
   const plan: Plan = {
     deploymentId: input.deploymentId,
     project: settings.project,
@@ -60,13 +60,14 @@ export async function makePlan(parts: Parts, input: PlanInput, signal: AbortSign
     release: input.release,
     artifacts: input.artifacts,
     replaces: input.serving,
-    changes: changes.map(({ sha, author, subject }) => ({ sha, author, subject })),
+    changes,
+    ...(atForge ? { atForge } : {}),
     findings,
     migrations,
     steps: plannedSteps(facts),
     foresight: await foresight(parts, input.release.version, input.serving, signal),
     rollback: rollbackLines(facts),
-    risk: riskOf(parts, facts, findings, changes.length),
+    risk: riskOf(parts, facts, { findings, commits: changes.length, atForge }),
     targets: [
       { what: "target", kind: parts.target.kind, fencing: parts.target.fencing },
       ...[...parts.routers].map(([what, { kind, fencing }]) => ({ what, kind, fencing })),
@@ -126,7 +127,13 @@ function rollbackLines({ serving, settings, migrations }: PlanFacts): readonly s
   return [...back, ...data, window];
 }
 
-function riskOf(parts: Parts, facts: PlanFacts, findings: readonly Finding[], commits: number) {
+interface Known {
+  readonly findings: readonly Finding[];
+  readonly commits: number;
+  readonly atForge: PlanAtForge | undefined;
+}
+
+function riskOf(parts: Parts, facts: PlanFacts, { findings, commits, atForge }: Known) {
   const { settings, serving, release, migrations } = facts;
   const [from, to] = [
     semver.parse(serving?.version.replace(/^v/, "")),
@@ -139,9 +146,12 @@ function riskOf(parts: Parts, facts: PlanFacts, findings: readonly Finding[], co
   return assessRisk({
     firstDeployment: serving === undefined,
     skippedChecks: settings.overrides.filter((check) => settings.checks[check] === "off"),
-    warnings: findings
-      .filter(({ action, verdict }) => action === "warn" && verdict !== "pass")
-      .map(({ check, detail }) => `${check}: ${detail}`),
+    warnings: [
+      ...findings
+        .filter(({ action, verdict }) => action === "warn" && verdict !== "pass")
+        .map(({ check, detail }) => `${check}: ${detail}`),
+      ...(atForge && isMovedTag(release, atForge) ? [tagAtForge(release, atForge) ?? ""] : []),
+    ],
     migrations: migrations.length,
     breakingMigrations: serving
       ? migrations
