@@ -141,9 +141,7 @@ export async function evidenceOf(
     told: news.map(({ kind }) => kind).sort(),
     requests: seen.requests,
   };
-  const record = (await place.state.ledger.record(id)) as RecordRead | undefined;
-  const why =
-    found.outcome === scenario.outcome ? [] : [`because: ${record?.failure?.message ?? "no failure is recorded"}`];
+  const why = found.outcome === scenario.outcome ? [] : await reasonsOf(place, id);
   const faults = [
     ...claims(scenario, found),
     ...why,
@@ -162,6 +160,17 @@ export async function evidenceOf(
     ...tornFiles(place, ground, id).map((path) => `torn: ${path}`),
   ];
   return { ...found, faults };
+}
+
+/** What a wrong outcome can be understood by, after the place with its logs is gone. */
+async function reasonsOf({ state: { ledger } }: KillPlace, id: string): Promise<readonly string[]> {
+  const record = (await ledger.record(id)) as RecordRead | undefined;
+  const events = await ledger.events(id, 0);
+  const lines = events.filter(({ step }) => ["start", "verdict", "rollout"].includes(step));
+  return [
+    `because: ${record?.failure?.message ?? "no failure is recorded"}`,
+    ...lines.map(({ atMs, step, title, detail }) => `${atMs} ${step}: ${title} ${JSON.stringify(detail)}`),
+  ];
 }
 
 const servesAfter = ({ serves }: KillScenario, version: string | undefined, stable: string | undefined) =>
@@ -183,6 +192,7 @@ function requests({ errors, first }: KillScenario, { traffic }: Ground): readonl
   return [
     ...(seen.lost > 0 ? [`${seen.lost} of ${seen.requests} requests were lost: ${seen.losses.join(", ")}`] : []),
     ...(seen.errors > 0 && !errors && !first ? [`${seen.errors} requests got an error`] : []),
+    ...(seen.errors === 0 && errors ? [`none of ${seen.requests} requests got an error from a bad release`] : []),
   ];
 }
 

@@ -102,7 +102,7 @@ export async function killAt(
     const { resumedMs, faults } = await resumed(place, scenario, run.id, killedAtMs);
     await run.end();
     const found = await evidenceOf(place, ground, scenario, run.id, run.was);
-    const news = found.told.join() === toldUndisturbed.join() ? [] : [`told: ${found.told}, not ${toldUndisturbed}`];
+    const news = sameNews(scenario, found.told, toldUndisturbed) ? [] : [`told: ${found.told}, not ${toldUndisturbed}`];
     return {
       scenario: scenario.name,
       point,
@@ -112,6 +112,11 @@ export async function killAt(
       faults: [...missed, ...torn, ...faults, ...found.faults, ...news],
     };
   });
+}
+
+function sameNews({ alerts }: KillScenario, told: readonly string[], wanted: readonly string[]): boolean {
+  const needed = (kinds: readonly string[]) => kinds.filter((kind) => !(alerts && kind === "alert")).join();
+  return needed(told) === needed(wanted);
 }
 
 function startedToDie(place: KillPlace, ground: Ground, scenario: KillScenario, point: string): Promise<Started> {

@@ -19,6 +19,8 @@ export interface KillScenario {
   readonly migrations: number;
   /** Nobody loses a request, and nobody gets an error but from a release that answers with errors. */
   readonly errors: boolean;
+  /** People may hear an alert on the way: where the buckets' edges fall decides whether a weight is held for a moment before it goes back. */
+  readonly alerts: boolean;
   readonly first: boolean;
   /** The step at which it begins to differ from a forward deployment; points before it are those of `forward`. */
   readonly from: string | undefined;
@@ -42,6 +44,7 @@ const forward: KillScenario = {
   backups: 1,
   migrations: 1,
   errors: false,
+  alerts: false,
   first: false,
   from: undefined,
   begin: deploying({ behaviour: "healthy" }),
@@ -57,6 +60,7 @@ export const killScenarios: readonly KillScenario[] = [
     exitCode: 4,
     serves: "the one before",
     errors: true,
+    alerts: true,
     from: "start",
     begin: deploying({ behaviour: "fails-half" }),
   },
