@@ -11,6 +11,7 @@ import type { Redact } from "../redact.ts";
 import { endInstance } from "./end-instance.ts";
 import { type InstanceRecord, type InstanceRecords, tokenVariable } from "./instance-records.ts";
 import { readLogTail } from "./log-file.ts";
+import { isAnothersPort } from "./port-owner.ts";
 import { freePort, openLog, spawnInstance } from "./spawn-instance.ts";
 import { waitUntilReady } from "./wait-until-ready.ts";
 
@@ -46,6 +47,7 @@ export async function bringUp(job: BringUp, index: number): Promise<InstanceReco
       port: record.port,
       probe: job.spec.ready,
       isRunning: async () => record.process !== undefined && (await isRunning(record.process)),
+      isAnothers: () => isAnothersPort(record.port, record.token),
       clock: job.clock,
       signal: job.signal,
     });

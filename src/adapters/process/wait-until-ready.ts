@@ -16,6 +16,8 @@ export interface Waiting {
   readonly probe: ReadyProbe;
   /** Does the process still run? Asked between probes and after a good answer, which might be another process's. */
   readonly isRunning: () => Promise<boolean>;
+  /** Was the good answer another instance's, which took the port first? Then ours will find it taken and end. */
+  readonly isAnothers: () => Promise<boolean>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -59,9 +61,10 @@ const toTell = (answer: Answer, before: string, isOver: boolean): string =>
   isOver && answer.body === lateAnswer ? before : inWords(answer);
 
 /** Undefined: not yet, ask again. */
-async function judge({ probe, isRunning }: Waiting, answer: Answer): Promise<Readiness | undefined> {
+async function judge({ probe, isRunning, isAnothers }: Waiting, answer: Answer): Promise<Readiness | undefined> {
   if (answer.status !== probe.expectStatus) return undefined;
   if (!(await isRunning())) return { kind: "ended" };
+  if (await isAnothers()) return undefined;
   if (probe.expectVersion === undefined) return { kind: "ready" };
   const version = versionIn(answer.body);
   return version === probe.expectVersion ? { kind: "ready" } : { kind: "other-version", version };
