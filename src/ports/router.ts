@@ -43,8 +43,8 @@ export interface Router {
   counters(signal: AbortSignal): Promise<ReadonlyMap<RevisionId, Counters>>;
 
   /**
-   * What each revision did in closed intervals of the epoch's grid, kept for at least fifteen minutes. Requests of testers are
-   * not in it, nor in `counters`. Absent where a router cannot tell: no verdict can be drawn from its own numbers.
+   * What each revision did in closed intervals of the epoch's grid, kept for at least fifteen minutes. Requests of testers and
+   * of our own checks (domain/own-checks.ts) are not in it, nor in `counters`, where the router can tell them. Absent where a router cannot tell: no verdict can be drawn from its own numbers.
    */
   readonly buckets?: (query: BucketQuery, signal: AbortSignal) => Promise<RouterBuckets>;
 

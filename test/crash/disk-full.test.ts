@@ -83,7 +83,7 @@ describe.skipIf(!canMount)("Z1 a disk that fills up", () => {
   }, async () => {
     const approvals = "{ required: 0, wait: 3s }";
     project = await tinyProject({
-      load: 0,
+      load: 20,
       database: true,
       environment: { rollout: rolloutWithoutTraffic, approvals },
     });

@@ -169,7 +169,7 @@ describe("nobody follows", () => {
   test("L2 a standby whose state folder is deleted notices it, ends its database's server and leaves", {
     timeout: 60_000,
   }, async () => {
-    const lonely = await tinyProject({ load: 0 });
+    const lonely = await tinyProject({ load: 20 });
     try {
       const standby = lonely.start(["standby"]);
       await eventually("it stands by", () => lockHolder(standbyLock(lonely.stateFolder)), 30_000);

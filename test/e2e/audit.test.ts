@@ -73,7 +73,7 @@ beforeAll(async () => {
   file = join(keys, "second-place", "checkpoints.jsonl");
   database = await testDatabase();
   project = await tinyProject({
-    load: 0,
+    load: 20,
     environment: { audit: JSON.stringify({ checkpoints: file, key }) },
     variables: { SLUICE_DATABASE_URL: database.url },
   });

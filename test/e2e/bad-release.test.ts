@@ -47,6 +47,23 @@ test.for(bad)(
   },
 );
 
+describe("O2 a canary without users", () => {
+  test("O2 a release that nobody but Sluice's own checks visits is not found good by them", {
+    timeout: 90_000,
+  }, async () => {
+    project.traffic?.rest();
+    try {
+      const ran = await project.sluice("deploy", "production", "v1.1.0", "--json");
+
+      expect(last(ran), told(ran)).toMatchObject({ type: "ended", outcome: "undecided", servesNow: "v1.0.0" });
+      expect(last(ran).failure?.message).toContain("the candidate got 0 of the 5 requests needed to judge it");
+      await expectStableServes();
+    } finally {
+      project.traffic?.go();
+    }
+  });
+});
+
 describe("X1 a release that fails under traffic", () => {
   test("R2 `deploy v1.2.0 --json` prints one object per event and ends with 4", { timeout: 30_000 }, async () => {
     const ran = await project.sluice("deploy", "production", "v1.2.0", "--json");

@@ -39,7 +39,7 @@ let kept: string;
 
 /** A ledger that has seen a deployment, at rest; what deployed it is gone, so that only the state is bad. */
 beforeAll(async () => {
-  project = await tinyProject({ load: 0 });
+  project = await tinyProject({ load: 20 });
   state = project.stateFolder;
   data = join(state, "postgres", "data");
   const ran = await project.sluice("deploy", "production", "v1.0.0");

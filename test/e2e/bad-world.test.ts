@@ -34,7 +34,7 @@ describe("secrets", () => {
   }, async () => {
     const value = "hunter2-correct-horse";
     const { sluiceWith, processes, folder } = await start({
-      load: 0,
+      load: 20,
       more: ["secrets: { TOKEN: { env: TINY_TOKEN }, OTHER: { env: TINY_OTHER } }"],
       component: ["environment: { TOKEN: { secret: TOKEN }, OTHER: { secret: OTHER } }"],
     });
@@ -73,7 +73,7 @@ describe("the working tree", () => {
 
 describe("the router's port", () => {
   test("in use by another: named, nothing started", { timeout: 30_000 }, async () => {
-    const { port, sluice, processes } = await start({ load: 0 });
+    const { port, sluice, processes } = await start({ load: 20 });
     const other = createServer();
     await new Promise<void>((listening) => other.listen(port, "127.0.0.1", listening));
     try {
@@ -209,7 +209,7 @@ describe.skipIf(!canMount)("a disk that is full", () => {
   });
 
   test("for the ledger itself: it is said at once, nothing is started", { timeout: 40_000 }, async () => {
-    const { sluice, stateFolder } = await start({ load: 0 });
+    const { sluice, stateFolder } = await start({ load: 20 });
     smallDisk(stateFolder, "2m");
     chmodSync(stateFolder, 0o755);
     try {

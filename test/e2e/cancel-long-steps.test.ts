@@ -32,7 +32,7 @@ beforeAll(async () => {
   const address = silent.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   project = await tinyProject({
-    load: 0,
+    load: 20,
     database: true,
     releases: [
       { tag: "v1.0.0", behaviour: "healthy", migrations: ["m1"] },

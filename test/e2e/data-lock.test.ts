@@ -20,7 +20,7 @@ describe("one data lock", { timeout: 120_000 }, () => {
     project = await tinyProject({
       releases: [{ tag: "v1.0.0", behaviour: "healthy", migrations: ["001-guests"] }],
       database: true,
-      load: 0,
+      load: 20,
       environment: {
         backup: "{ policy: none, proof: { level: equal }, keepNewest: 1, keepRecordedDays: 0 }",
         objectives,

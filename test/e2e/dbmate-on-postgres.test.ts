@@ -41,7 +41,7 @@ describe.skipIf(binFolder === undefined || packages === undefined)("dbmate, depl
     await server.run("postgres", "CREATE DATABASE shop");
     project = await tinyProject({
       releases,
-      load: 0,
+      load: 20,
       variables: {
         PATH: [join(packages!, "node_modules", ".bin"), process.env.PATH].join(delimiter),
         SHOP_DATABASE_URL: `${server.urlOf("shop").reveal()}?sslmode=disable`,

@@ -14,7 +14,7 @@ describe("restore by swap", { timeout: 120_000 }, () => {
   let project: TinyProject;
   let id: string;
   beforeAll(async () => {
-    project = await tinyProject({ database: true, load: 0 });
+    project = await tinyProject({ database: true, load: 20 });
     const taken = await project.sluice("backup", "create", "production", "--json");
     const [result] = jsonLines(taken).filter((line) => "backups" in line) as unknown as { backups: { id: string }[] }[];
     id = result?.backups[0]?.id ?? told(taken);

@@ -21,7 +21,7 @@ const firedBy = (ran: Ran): readonly Fired[] =>
 describe("what happens by itself", { timeout: 120_000 }, () => {
   let project: TinyProject;
   beforeAll(async () => {
-    project = await tinyProject({ database: true, load: 0, environment: { schedules }, more: [channel] });
+    project = await tinyProject({ database: true, load: 20, environment: { schedules }, more: [channel] });
   }, 60_000);
   afterAll(() => project.stop(), 60_000);
 

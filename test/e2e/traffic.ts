@@ -14,13 +14,18 @@ export interface Traffic {
   /** Since the last `reset`. */
   readonly seen: Seen;
   reset(): void;
+  /** No requests until `go`. */
+  rest(): void;
+  go(): void;
   stop(): void;
 }
 
 export function startTraffic(port: number, requestsPerSecond: number): Traffic {
   const agent = new Agent({ keepAlive: true, maxSockets: 20 });
   const seen: Seen = { requests: 0, lost: 0, errors: 0, versions: new Map(), losses: [] };
+  let resting = false;
   const timer = setInterval(() => {
+    if (resting) return;
     seen.requests++;
     const sentAtMs = performance.now();
     const lost = (error: NodeJS.ErrnoException) => {
@@ -44,6 +49,12 @@ export function startTraffic(port: number, requestsPerSecond: number): Traffic {
       Object.assign(seen, { requests: 0, lost: 0, errors: 0 });
       seen.versions.clear();
       seen.losses.length = 0;
+    },
+    rest() {
+      resting = true;
+    },
+    go() {
+      resting = false;
     },
     stop() {
       clearInterval(timer);

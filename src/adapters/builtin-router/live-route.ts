@@ -10,7 +10,7 @@ import { type Hidden, originPath } from "./headers.ts";
 import { type Address, listening } from "./listener.ts";
 import { sendProblem, writeProblem } from "./problem.ts";
 import { createRevision, nextUpstream, type Revision, setEndpoints } from "./revision.ts";
-import { hiddenBy, keptVersion, type Routing, visitorOf, wishedVersion } from "./routing.ts";
+import { hiddenBy, keptVersion, type Routing, senderOf, visitorOf, wishedVersion } from "./routing.ts";
 import { shardOf } from "./session.ts";
 import { serveUpgrade } from "./upgrade.ts";
 import { type WeightedOrder, weightedOrder } from "./weighted-order.ts";
@@ -125,12 +125,12 @@ export class LiveRoute {
   #choose(request: IncomingMessage, forwardedFor: string): Chosen | undefined {
     const { key, wish, setCookie } = visitorOf(request, this.#routing);
     const wished = wish === undefined ? -1 : wishedVersion(this.#split, wish, this.#stable);
-    const tester = wished >= 0;
-    const revision = this.#serving[tester ? wished : this.#byWeight(key)];
+    const from = wished >= 0 ? "tester" : senderOf(request);
+    const revision = this.#serving[from === "tester" ? wished : this.#byWeight(key)];
     const upstream = revision === undefined ? undefined : nextUpstream(revision);
     if (revision === undefined || upstream === undefined) return undefined;
-    if (!tester) this.#expect(key === undefined ? undefined : revision);
-    return { revision, upstream, shard: shardOf(request, forwardedFor, key), tester, setCookie };
+    if (from === "user") this.#expect(key === undefined ? undefined : revision);
+    return { revision, upstream, shard: shardOf(request, forwardedFor, key), from, setCookie };
   }
 
   #byWeight(key: string | undefined): number {

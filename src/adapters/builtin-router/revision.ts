@@ -29,8 +29,8 @@ export interface Upstream {
 export interface Visit {
   /** Which of the sixteen parts by session it belongs to. */
   readonly shard: number;
-  /** Sent here by a tester's wish: counted apart, since it would bias the comparison of the versions. */
-  readonly tester: boolean;
+  /** A tester's wish is counted apart, and our own check nowhere: both would bias the comparison of the versions. */
+  readonly from: "user" | "tester" | "own-check";
   /** For the response: the cookie by which its user keeps a version. */
   readonly setCookie?: string | undefined;
 }
@@ -127,12 +127,10 @@ export function countEnd(
   const { startedMs, nowMs } = times;
   // Its clock may have been set back meanwhile; see steady-time.ts.
   const durationMs = Math.max(0, nowMs - startedMs);
-  if (visit.tester) {
-    revision.testers.requests += 1;
-    if (failed) revision.testers.errors += 1;
-  } else {
-    revision.meter.count(durationMs, failed, nowMs, visit.shard);
-  }
+  if (visit.from === "user") revision.meter.count(durationMs, failed, nowMs, visit.shard);
+  if (visit.from !== "tester") return;
+  revision.testers.requests += 1;
+  if (failed) revision.testers.errors += 1;
 }
 
 export function enter(revision: Revision, work: UnderWay): void {

@@ -5,6 +5,7 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { checkUserAgent } from "../../domain/own-checks.ts";
 import type { RevisionId, Split } from "../../domain/traffic.ts";
 import type { Hidden } from "./headers.ts";
 import { hashOf, mixed } from "./session.ts";
@@ -67,6 +68,10 @@ function wishOf(request: IncomingMessage, testers: Routing["testers"]): string |
   // Digests are compared, so the time it takes tells nothing of the token.
   return testers.tokenSha256 === null || sha256Of(token) === testers.tokenSha256 ? wish : undefined;
 }
+
+/** Whoever pretends to be a check of ours hides nothing but his own requests. */
+export const senderOf = ({ headers }: IncomingMessage): "user" | "own-check" =>
+  headers["user-agent"] === checkUserAgent ? "own-check" : "user";
 
 /** What of a request is for the router alone: a tester's token, and its own cookie unless it is to be forwarded. */
 export function hiddenBy(routing: Routing | undefined): Hidden | undefined {

@@ -1,6 +1,7 @@
 /** Users who keep a version and testers who choose one, with real sockets. */
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { afterEach, expect, test } from "vitest";
+import { checkUserAgent } from "../../domain/own-checks.ts";
 import type { Endpoint, Split } from "../../domain/traffic.ts";
 import { closeServer, freePort, listen, wallClock } from "../../testing/router-world.ts";
 import { closedBuckets } from "./closed-buckets.ts";
@@ -199,6 +200,21 @@ test("a tester reaches a candidate without weight; the header stays here, and th
   expect(counted(place, "v2~2"), "no verdict is drawn from testers").toBe(0);
   expect(counted(place, "v1~1")).toBe(1);
   expect(place.route.revision("v2~2")?.testers).toEqual({ requests: 1, errors: 0 });
+  expect(place.route.revision("v2~2")?.meter.counters().inFlight).toBe(0);
+});
+
+test("O2 Sluice's own checks follow the weights and count for no version: a canary that nobody else visits has had no requests", async () => {
+  const place = await serving(50, {});
+
+  const versions = [];
+  for (let asked = 0; asked < 20; asked++)
+    versions.push((await get(place.port, { "user-agent": checkUserAgent })).version);
+  await get(place.port);
+
+  expect(new Set(versions)).toEqual(new Set(["candidate", "stable"]));
+  const users = (counted(place, "v1~1") ?? 0) + (counted(place, "v2~2") ?? 0);
+  expect(users, "the one that was no check").toBe(1);
+  expect(place.route.revision("v2~2")?.testers).toEqual({ requests: 0, errors: 0 });
   expect(place.route.revision("v2~2")?.meter.counters().inFlight).toBe(0);
 });
 

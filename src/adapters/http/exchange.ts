@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { buildConnector, Client } from "undici";
+import { checkUserAgent } from "../../domain/own-checks.ts";
 import { addressFault, guardedLookup, literalAddress, type Reach, ReachRefused } from "./reach.ts";
 import { type TlsFacts, tlsFacts } from "./tls-facts.ts";
 
@@ -49,7 +50,7 @@ export async function exchange(outgoing: Outgoing, limits: ExchangeLimits, signa
     const answer = await client.request({
       method: method as "GET",
       path: `${url.pathname}${url.search}`,
-      headers: { "accept-encoding": "identity", "user-agent": "sluice-check", ...headers },
+      headers: { "accept-encoding": "identity", "user-agent": checkUserAgent, ...headers },
       body,
       signal,
     });
