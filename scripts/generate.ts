@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { generatedFiles } from "../src/config/generated.ts";
 import { migrationsPage } from "../test/migrations/page.ts";
 import { notificationsPage } from "../test/notifications/page.ts";
+import { notificationPictures } from "../test/notifications/pictures.ts";
 
 const root = dirname(import.meta.dirname);
 const onlyCompare = process.argv.includes("--check");
@@ -15,6 +16,7 @@ const files = [
   ...generatedFiles(),
   { path: "docs/migrations.md", text: migrationsPage() },
   { path: "docs/notifications.md", text: await notificationsPage() },
+  ...(await notificationPictures()),
 ];
 const differing = files.filter(({ path, text }) => {
   try {
