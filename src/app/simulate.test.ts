@@ -126,7 +126,7 @@ const outcomeByFault: Readonly<
 };
 
 describe("faults", () => {
-  test("W4 every fault has the outcome that it must have, and none loses a request", { timeout: 60_000 }, async () => {
+  test("W4 every fault has the outcome that it must have, and none loses a request", { timeout: 120_000 }, async () => {
     for (const name of faultNames) {
       const { outcome, failure, exitCode, requests, undelivered } = await simulated({ faults: [name] });
 

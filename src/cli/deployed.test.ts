@@ -60,7 +60,7 @@ function endProcess(pid: number): void {
   }
 }
 
-describe("a deployment at the command line", { timeout: 60_000 }, () => {
+describe("a deployment at the command line", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "sluice-deployed-"));
     port = await closedPort();

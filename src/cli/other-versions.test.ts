@@ -35,7 +35,7 @@ function sluice(...words: readonly string[]) {
   );
 }
 
-describe("a deployment that another version of Sluice began", { timeout: 60_000 }, () => {
+describe("a deployment that another version of Sluice began", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     database = await testDatabase();
     ledger = await postgresLedger({ url: database.url });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Approval, type ApprovalRules, countApprovals, voteFault } from "./approval.ts";
+import { type Approval, type ApprovalRules, awaitedDigest, countApprovals, voteFault } from "./approval.ts";
+import type { DeploymentEvent } from "./events.ts";
 
 const rules: ApprovalRules = {
   required: 2,
@@ -87,4 +88,17 @@ test("P3 it is granted only by as many different counting people as are required
       expect(state.kind).toBe(people.size >= required ? "granted" : "waiting");
     }),
   );
+});
+
+test("P4 a plan is voted on from the question until the stage has ended, also while somebody who took over is on the way back to it", () => {
+  const event = (phase: DeploymentEvent["phase"], detail: object, actor: string | null = null) =>
+    ({ step: "approve", phase, detail, actor }) as unknown as DeploymentEvent;
+  const begun = event("begin", {});
+  const asked = event("progress", { waitingForApproval: true, planDigest: "d1", missing: 2 });
+  const vote = event("end", { planDigest: "d1" }, "ada");
+
+  expect(awaitedDigest([begun])).toBeUndefined();
+  expect(awaitedDigest([begun, asked])).toBe("d1");
+  expect(awaitedDigest([begun, asked, vote, begun]), "taken over after a vote").toBe("d1");
+  expect(awaitedDigest([begun, asked, vote, event("end", {})])).toBeUndefined();
 });

@@ -1,3 +1,5 @@
+import type { DeploymentEvent } from "./events.ts";
+
 /** How a vote was proven. `declared`: nothing but the person's word; counts only where the configuration says so. */
 export type Proof =
   | { readonly kind: "ssh-signature"; readonly signature: string; readonly keyFingerprint: string }
@@ -57,4 +59,15 @@ export function countApprovals(votes: readonly Approval[], rules: ApprovalRules)
   const by = [...new Set(counting.map((vote) => vote.by.trim().toLowerCase()))];
   const missing = rules.required - by.length;
   return missing <= 0 ? { kind: "granted", by } : { kind: "waiting", missing, by };
+}
+
+/**
+ * The plan that people are asked about: the one of the last question, until the stage has ended. A vote's own event is an "end" too,
+ * with who cast it. Whoever took the deployment over may be on the way back to the question, so its state does not tell.
+ */
+export function awaitedDigest(events: readonly DeploymentEvent[]): string | undefined {
+  const ours = events.filter(({ step }) => step === "approve");
+  if (ours.some(({ phase, actor }) => phase === "end" && actor === null)) return undefined;
+  const asked = ours.map(({ detail }) => (detail ?? {}) as { waitingForApproval?: boolean; planDigest?: string });
+  return asked.findLast(({ waitingForApproval }) => waitingForApproval)?.planDigest;
 }

@@ -125,7 +125,7 @@ describe("Z4 the chain of events", () => {
   });
 
   test("Z4 of 10,000 random edits, deletions, changes of order, insertions and cuts every one is found", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, () => {
     const found = new Map<string, number>();
     let tried = 0;

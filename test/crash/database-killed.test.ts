@@ -141,7 +141,7 @@ describe.skipIf(binaries === undefined)("Z1 the database is killed and restarted
     await project.settled();
   });
 
-  test("Z1 while it is down, commands say so and what serves goes on", { timeout: 60_000 }, async () => {
+  test("Z1 while it is down, commands say so and what serves goes on", { timeout: 120_000 }, async () => {
     await database.kill();
 
     const looked = await project.sluice("status", "--json");

@@ -184,7 +184,7 @@ describe.skipIf(binaries === undefined)("Z1 a ledger's database that does not le
     }
   });
 
-  test("Z1 somebody who forgot to end a transaction is waited for with a limit", { timeout: 40_000 }, async () => {
+  test("Z1 somebody who forgot to end a transaction is waited for with a limit", { timeout: 120_000 }, async () => {
     const url = await database("locked");
     const { ledger } = await open(url);
     const forgetful = new pg.Client({ connectionString: url });
@@ -216,7 +216,7 @@ describe.skipIf(binaries === undefined)("Z1 a ledger's database that does not le
 });
 
 describe.skipIf(binaries === undefined || !canMount)("Z1 a ledger's database whose disk is full", () => {
-  test("Z1 it is said, nothing is half written, and it goes on when there is room", { timeout: 40_000 }, async () => {
+  test("Z1 it is said, nothing is half written, and it goes on when there is room", { timeout: 120_000 }, async () => {
     const disk = mkdtempSync(join(tmpdir(), "sluice-full-"));
     chmodSync(disk, 0o755);
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m,mode=0755", "tmpfs", disk]);

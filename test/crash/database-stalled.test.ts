@@ -56,7 +56,7 @@ describe.skipIf(binaries === undefined)("Z1 a network that drops everything", ()
   );
 
   test("Z1 the ledger says LEDGER_UNREACHABLE in time, and the same ledger works when the network is back", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const ledger = await postgresLedger({ url: url() });
     await ledger.now();

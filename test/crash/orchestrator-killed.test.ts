@@ -71,7 +71,7 @@ describe("the worker is killed", () => {
 
   test.for(Array.from({ length: rounds }, (_, round) => round))(
     "Z1 kill -9 at a random moment, round %i: it ends the same, whoever was quicker, resume or the standby",
-    { timeout: 40_000 },
+    { timeout: 120_000 },
     async (round) => {
       const afterMs = Math.floor(random() * tookMs);
       const { id, worker } = await deployDetached(project, good(round));
@@ -95,7 +95,7 @@ describe("the worker is killed", () => {
   );
 
   test("Z1 killed three times on the way, the deployment still ends as if nothing had happened", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const round = rounds + 1;
     const { id, worker } = await deployDetached(project, good(round));
@@ -123,7 +123,7 @@ describe("the worker is killed", () => {
 
 describe("other things die with it", () => {
   test("Z1 worker and embedded database are killed together: resume starts both again", {
-    timeout: 40_000,
+    timeout: 120_000,
   }, async () => {
     const { id, worker } = await deployDetached(project, good(rounds));
     await untilEvent(project, id, "the candidate has traffic", ({ detail }) => isShifted(detail));
@@ -141,7 +141,7 @@ describe("other things die with it", () => {
   });
 
   test("Z1 the embedded database alone is killed during a bake: it is started again and the deployment ends well", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const { id } = await deployDetached(project, good(rounds + 2));
     await untilEvent(project, id, "the candidate has traffic", ({ detail }) => isShifted(detail));
@@ -157,7 +157,7 @@ describe("other things die with it", () => {
   });
 
   test("Z1 the router is killed during a bake: it is started again and the deployment ends with a version that answers", {
-    timeout: 40_000,
+    timeout: 120_000,
   }, async () => {
     const { id } = await deployDetached(project, good(0));
     await untilEvent(project, id, "the candidate has traffic", ({ detail }) => isShifted(detail));
@@ -178,7 +178,7 @@ describe("other things die with it", () => {
 
 describe("the worker is suspended, not dead", () => {
   test("L2 after its lease another one ends the deployment; woken up, the first does nothing more", {
-    timeout: 40_000,
+    timeout: 120_000,
   }, async () => {
     const { id, worker } = await deployDetached(project, good(1));
     await untilEvent(project, id, "the candidate has traffic", ({ detail }) => isShifted(detail));
@@ -200,7 +200,7 @@ describe("the worker is suspended, not dead", () => {
     expect(startsOf(project, id)).toBe(1);
   });
 
-  test("Z1 a follower notices that the worker was killed and has another one go on", { timeout: 60_000 }, async () => {
+  test("Z1 a follower notices that the worker was killed and has another one go on", { timeout: 120_000 }, async () => {
     const following = project.start(["deploy", "production", good(3)]);
     const worker = await eventually("the worker runs", async () =>
       (await project.processes()).find(({ kind }) => kind === "worker"),

@@ -83,7 +83,7 @@ async function expectAsIfNothingHappened(id: string, version: string): Promise<v
 
 describe("nobody follows", () => {
   test("L2 a worker killed by kill -9 is replaced within seconds, and the story says by whom", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const { id } = await deployDetached(project, "v2.0.0");
 
@@ -97,7 +97,7 @@ describe("nobody follows", () => {
     expect(said).toEqual([expect.stringContaining(`the standby (pid ${successor.pid}) goes on`)]);
   });
 
-  test("L2 the one that took over is watched as well: killed, it is replaced again", { timeout: 60_000 }, async () => {
+  test("L2 the one that took over is watched as well: killed, it is replaced again", { timeout: 120_000 }, async () => {
     const { id } = await deployDetached(project, "v2.1.0");
 
     const first = await killRunner(id);
@@ -109,7 +109,7 @@ describe("nobody follows", () => {
   });
 
   test("L2 of several processes that take it over at once one wins and the others do nothing", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const off = { SLUICE_STANDBY: "off" };
     const deployed = await project.sluiceWith(off, "deploy", "production", "v2.2.0", "--detach", "--json");
@@ -130,7 +130,7 @@ describe("nobody follows", () => {
   });
 
   test("L2 the standby outlives its ledger: killed together with the worker, both run again", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const { id, worker } = await deployDetached(project, "v2.3.0");
     await standbyOf(worker.pid);
@@ -149,7 +149,7 @@ describe("nobody follows", () => {
   });
 
   test("Z1 worker and standby killed together: status says that nobody runs it, and resume goes on", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const { id, worker } = await deployDetached(project, "v2.4.0");
     const standby = await standbyOf(worker.pid);
@@ -167,7 +167,7 @@ describe("nobody follows", () => {
   });
 
   test("L2 a standby whose state folder is deleted notices it, ends its database's server and leaves", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const lonely = await tinyProject({ load: 20 });
     try {
@@ -188,7 +188,7 @@ describe("nobody follows", () => {
   });
 
   test("L2 when nothing is unfinished the standby leaves, and the ledger's database with it", {
-    timeout: 30_000,
+    timeout: 120_000,
   }, async () => {
     await project.settled();
 

@@ -71,7 +71,7 @@ async function backedUp(database: Database, proof: Partial<ProofSettings>, after
 
 const scratches = async () => (await readdir(folder)).filter((name) => name.startsWith("sluice_rehearsal"));
 
-describe("databases by commands", { timeout: 60_000 }, () => {
+describe("databases by commands", { timeout: 120_000 }, () => {
   dataLockContract((title, body) => test(title, () => body({ database: open() })));
 
   test("B3 without a restore command a backup is stored, and says why it is no more", async () => {
@@ -141,7 +141,7 @@ describe("databases by commands", { timeout: 60_000 }, () => {
     expect(failed.message).toContain("exit code 3");
     expect(empty).toMatchObject({ code: "BACKUP_FAILED", message: expect.stringContaining("printed nothing") });
     expect(slow).toMatchObject({ code: "BACKUP_FAILED", message: expect.stringContaining("not over after 1 s") });
-    await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => isAlive(pid), { timeout: 120_000 }).toBe(false);
   });
 
   test("H2 it answers when its ping command does", async () => {

@@ -69,7 +69,7 @@ async function psqlPids(): Promise<readonly number[]> {
 
 const slow = "BEGIN;\nALTER TABLE users ADD age int;\nSELECT pg_sleep(120);\nCOMMIT;\n";
 
-describe.skipIf(binFolder === undefined)("migrations by psql", { timeout: 60_000 }, () => {
+describe.skipIf(binFolder === undefined)("migrations by psql", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     server = await startTestServer(binFolder!);
   });

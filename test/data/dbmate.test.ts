@@ -29,7 +29,7 @@ const tables = async () =>
     ({ relname }) => relname,
   );
 
-describe.skipIf(binFolder === undefined || packages === undefined)("migrations by dbmate", { timeout: 60_000 }, () => {
+describe.skipIf(binFolder === undefined || packages === undefined)("migrations by dbmate", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     server = await startTestServer(binFolder!);
   });

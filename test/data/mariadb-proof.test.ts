@@ -10,7 +10,7 @@ import { backupWorld, failureOf } from "./backup-world.ts";
 const missing = await missingPart();
 if (missing !== undefined) console.warn(`SKIPPED: proofs of MariaDB, because ${missing} is not installed.`);
 
-describe.skipIf(missing !== undefined)("backups of MariaDB that are proven", { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)("backups of MariaDB that are proven", { timeout: 120_000 }, () => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer(await freePort());

@@ -27,7 +27,7 @@ const hasTable = async (name: string) =>
 
 describe.skipIf(binFolder === undefined || packages === undefined)(
   "migrations by node-pg-migrate",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   () => {
     beforeAll(async () => {
       server = await startTestServer(binFolder!);

@@ -49,7 +49,7 @@ const details = async () => (await world.migrator.troubles(world.tree, signal)).
 const hasTable = async (name: string) =>
   (await world.run("SELECT to_regclass($1) IS NOT NULL AS there", [name]))[0]?.["there"];
 
-describe.skipIf(binFolder === undefined || packages === undefined)("migrations by Prisma", { timeout: 60_000 }, () => {
+describe.skipIf(binFolder === undefined || packages === undefined)("migrations by Prisma", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     server = await startTestServer(binFolder!);
   });
@@ -159,7 +159,7 @@ describe.skipIf(binFolder === undefined || packages === undefined)("migrations b
   });
 
   test("M1 a run of somebody else's is found before anybody approves; Prisma itself gives up after 10 s (P1002)", {
-    timeout: 40_000,
+    timeout: 120_000,
   }, async () => {
     await migration("1_users", "CREATE TABLE users (id int);");
     const other = await world.session();

@@ -86,7 +86,7 @@ describe.skipIf(binFolder === undefined)("swaps that are killed", { timeout: 120
 
       await killedAt(point, world);
       const rowsAfterwards = standing === "swapped" ? 500 : 540;
-      await expect.poll(() => rowsIn(name).catch(() => "not there"), { timeout: 20_000 }).toBe(rowsAfterwards);
+      await expect.poll(() => rowsIn(name).catch(() => "not there"), { timeout: 120_000 }).toBe(rowsAfterwards);
       const left = await unfinishedSwap(parts, "shop");
       const found = await again(world);
 
@@ -117,7 +117,7 @@ describe.skipIf(binFolder === undefined)("swaps that are killed", { timeout: 120
     await visitor.end();
     const command = /(dropdb .*)$/.exec(failure.hint)?.[1] ?? "";
     await expect
-      .poll(() => execa("sh", ["-ec", command], { env: { PGPASSWORD: server.password } }), { timeout: 20_000 })
+      .poll(() => execa("sh", ["-ec", command], { env: { PGPASSWORD: server.password } }), { timeout: 120_000 })
       .toMatchObject({ exitCode: 0 });
 
     expect(failure).toMatchObject({ code: "RESTORE_FAILED", message: expect.stringContaining(copy) });

@@ -45,7 +45,7 @@ const vote = (what: "approve" | "reject", id: string, person: string, key = keyO
   project.sluiceAs(person, what, id, "--key", key, "--json");
 
 test("P3 two approvers' signatures start it; starter, strangers and wrong keys do not count", {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const id = await waiting("v1.0.0");
 
@@ -77,7 +77,7 @@ test("P3 two approvers' signatures start it; starter, strangers and wrong keys d
   expect((await project.ask())?.version).toBe("v1.0.0");
 });
 
-test("P3 a rejection ends it with 3, and nothing was touched", { timeout: 30_000 }, async () => {
+test("P3 a rejection ends it with 3, and nothing was touched", { timeout: 120_000 }, async () => {
   const id = await waiting("v1.1.0");
 
   const rejected = await vote("reject", id, "carol");
@@ -91,7 +91,7 @@ test("P3 a rejection ends it with 3, and nothing was touched", { timeout: 30_000
 });
 
 test("P4 a waiting deployment survives its worker; whoever goes on, resume ends with the final exit code", {
-  timeout: 40_000,
+  timeout: 120_000,
 }, async () => {
   const id = await waiting("v1.2.0");
   const worker = (await project.processes()).find(({ kind }) => kind === "worker");
@@ -107,7 +107,7 @@ test("P4 a waiting deployment survives its worker; whoever goes on, resume ends 
   expect(last(resumed)).toMatchObject({ outcome: "rolled-back", servesNow: "v1.0.0" });
 });
 
-test("P4 while it waits it can be cancelled (9), and no process of ours is left", { timeout: 30_000 }, async () => {
+test("P4 while it waits it can be cancelled (9), and no process of ours is left", { timeout: 120_000 }, async () => {
   const id = await waiting("v1.1.0");
 
   const cancelled = await project.sluice("cancel", id, "--reason", "wrong release", "--json");

@@ -152,7 +152,7 @@ test.for<readonly [string, string, string, number | null]>([
     "disagrees",
     null,
   ],
-])("Z4 %s by SQL is found without any checkpoint (1)", { timeout: 30_000 }, async ([, edit, kind, seq]) => {
+])("Z4 %s by SQL is found without any checkpoint (1)", { timeout: 120_000 }, async ([, edit, kind, seq]) => {
   const empty = join(keys, "none.jsonl");
   writeFileSync(empty, "");
 
@@ -170,7 +170,7 @@ const everythingGone =
   "delete from sluice.events; delete from sluice.approvals; update sluice.deployments set event_seq = 0, event_hash = '', outcome = null; update sluice.environments set event_seq = 0, event_hash = ''";
 
 test("Z4 a cut tail whose traces were removed is found by the checkpoints, and only by them", {
-  timeout: 30_000,
+  timeout: 120_000,
 }, async () => {
   const empty = join(keys, "none.jsonl");
   writeFileSync(empty, "");
@@ -182,7 +182,7 @@ test("Z4 a cut tail whose traces were removed is found by the checkpoints, and o
   });
 });
 
-test("Z4 a ledger that was given another id cannot disown its checkpoints", { timeout: 30_000 }, async () => {
+test("Z4 a ledger that was given another id cannot disown its checkpoints", { timeout: 120_000 }, async () => {
   const report = await afterEditing("update sluice.meta set ledger_id = gen_random_uuid()");
 
   expect(report.exitCode).toBe(1);
@@ -204,7 +204,7 @@ test("Z4 a checkpoint that was changed or signed by somebody else is named by it
   expect((await project.sluice("audit", "verify", "--checkpoints", join(keys, "absent"))).exitCode).toBe(2);
 });
 
-test("Z4 people read what was found, where, and what cannot be seen", { timeout: 30_000 }, async () => {
+test("Z4 people read what was found, where, and what cannot be seen", { timeout: 120_000 }, async () => {
   const good = await project.sluice("audit", "verify");
   await project.sluice("note", id, "looked at it");
   const noted = await project.sluice("audit", "verify");
@@ -216,7 +216,7 @@ test("Z4 people read what was found, where, and what cannot be seen", { timeout:
   expect(good.stderr.trim().split("\n").at(-1)).toBe("next: sluice audit");
 });
 
-test("Z4 a broken sluice.yaml does not keep an auditor from looking", { timeout: 30_000 }, async () => {
+test("Z4 a broken sluice.yaml does not keep an auditor from looking", { timeout: 120_000 }, async () => {
   const configuration = join(project.folder, "sluice.yaml");
   const before = readFileSync(configuration, "utf8");
   writeFileSync(configuration, `${before}\nnonsense: 1\n`);

@@ -34,7 +34,7 @@ const bad: readonly (readonly [string, string, number, string])[] = [
 
 test.for(bad)(
   "R4 X1 %s, which %s, never gets a request (%i, %s)",
-  { timeout: 30_000 },
+  { timeout: 120_000 },
   async ([version, , exitCode, code]) => {
     const ran = await project.sluice("deploy", "production", version, "--json");
 
@@ -65,7 +65,7 @@ describe("O2 a canary without users", () => {
 });
 
 describe("X1 a release that fails under traffic", () => {
-  test("R2 `deploy v1.2.0 --json` prints one object per event and ends with 4", { timeout: 30_000 }, async () => {
+  test("R2 `deploy v1.2.0 --json` prints one object per event and ends with 4", { timeout: 120_000 }, async () => {
     const ran = await project.sluice("deploy", "production", "v1.2.0", "--json");
 
     expect(ran.exitCode, told(ran)).toBe(4);
@@ -111,7 +111,7 @@ describe("X1 a release that fails under traffic", () => {
 
 describe("lie 2: nothing was measured", () => {
   test("R1 without traffic the verdict is unknown: it goes back and ends with 6, never with 0", {
-    timeout: 30_000,
+    timeout: 120_000,
   }, async () => {
     project.traffic?.stop();
     await project.configure({

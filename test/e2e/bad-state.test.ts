@@ -257,7 +257,7 @@ describe("a state folder that was damaged", () => {
     ["a truncated one", 1, "STATE_DAMAGED", () => truncateSync(join(data, "global", "pg_control"), 0)],
     ["one of a later Sluice", 2, "LEDGER_NEWER", () => writeFileSync(join(state, "version"), "7\n")],
     ["one that is a file", 1, "STATE_UNWRITABLE", replaceByFile],
-  ] as const)("Z1 %s: exit code %i, %s, for reading and for deploying", { timeout: 60_000 }, async (given) => {
+  ] as const)("Z1 %s: exit code %i, %s, for reading and for deploying", { timeout: 120_000 }, async (given) => {
     const [, exitCode, code, damage] = given;
     damage();
     for (const words of [["history"], ["deploy", "production", "v1.1.0"]]) {
@@ -268,7 +268,7 @@ describe("a state folder that was damaged", () => {
     }
   });
 
-  test("Z1 put back from a copy, it goes on where it was", { timeout: 30_000 }, async () => {
+  test("Z1 put back from a copy, it goes on where it was", { timeout: 120_000 }, async () => {
     rmSync(data, { recursive: true });
     const broken = await project.sluice("history", "--json");
     copyTree(join(kept, "state", "postgres", "data"), data);
@@ -300,7 +300,7 @@ describe("a state folder that was damaged", () => {
 
 describe("a state folder with traces of a death", () => {
   test("Z1 an empty version file, an unreadable record and a stale pid file stand in nobody's way", {
-    timeout: 30_000,
+    timeout: 120_000,
   }, async () => {
     writeFileSync(join(state, "version"), "");
     writeFileSync(join(state, "postgres.json"), '{ "folder": ');
@@ -361,7 +361,7 @@ describe("a state folder with traces of a death", () => {
 });
 
 describe.skipIf(!isRoot)("a state folder that is not ours", () => {
-  test("Z1 its data belongs to another account: named, and left alone", { timeout: 30_000 }, async () => {
+  test("Z1 its data belongs to another account: named, and left alone", { timeout: 120_000 }, async () => {
     execFileSync("chown", ["-R", "1:1", data]);
 
     const ran = await project.sluice("history", "--json");
@@ -371,7 +371,7 @@ describe.skipIf(!isRoot)("a state folder that is not ours", () => {
     expect(statSync(data).uid).toBe(1);
   });
 
-  test.skipIf(process.platform !== "linux")("Z1 on a read-only disk: named at once", { timeout: 30_000 }, async () => {
+  test.skipIf(process.platform !== "linux")("Z1 on a read-only disk: named at once", { timeout: 120_000 }, async () => {
     execFileSync("mount", ["--bind", state, state]);
     execFileSync("mount", ["-o", "remount,bind,ro", state]);
     try {
@@ -385,7 +385,7 @@ describe.skipIf(!isRoot)("a state folder that is not ours", () => {
     }
   });
 
-  test("Z1 as a user who may not read it: named, and left alone", { timeout: 30_000 }, async () => {
+  test("Z1 as a user who may not read it: named, and left alone", { timeout: 120_000 }, async () => {
     chmodSync(state, 0o700);
     const child = spawn(process.execPath, [opener, state], {
       uid: 65534,

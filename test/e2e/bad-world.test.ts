@@ -30,7 +30,7 @@ const last = (ran: Parameters<typeof jsonLines>[0]): JsonLine => jsonLines(ran).
 
 describe("secrets", () => {
   test("F1 K1 a missing one refuses (3) by its name; the value of another is nowhere", {
-    timeout: 30_000,
+    timeout: 120_000,
   }, async () => {
     const value = "hunter2-correct-horse";
     const { sluiceWith, processes, folder } = await start({
@@ -52,7 +52,7 @@ describe("secrets", () => {
 });
 
 describe("the working tree", () => {
-  test("F7 with uncommitted changes strict blocks (3), standard warns and goes on", { timeout: 30_000 }, async () => {
+  test("F7 with uncommitted changes strict blocks (3), standard warns and goes on", { timeout: 120_000 }, async () => {
     const { sluice, folder } = await start({ environment: { checks: "{ ci: off, load: off, memory: off }" } });
     writeFileSync(join(folder, "scribble.txt"), "not committed\n");
 
@@ -72,7 +72,7 @@ describe("the working tree", () => {
 });
 
 describe("the router's port", () => {
-  test("in use by another: named, nothing started", { timeout: 30_000 }, async () => {
+  test("in use by another: named, nothing started", { timeout: 120_000 }, async () => {
     const { port, sluice, processes } = await start({ load: 20 });
     const other = createServer();
     await new Promise<void>((listening) => other.listen(port, "127.0.0.1", listening));
@@ -91,7 +91,7 @@ describe("the router's port", () => {
 });
 
 describe("a target that another ledger owns", () => {
-  test("it is refused (7) naming the owner, until taken over with a reason", { timeout: 40_000 }, async () => {
+  test("it is refused (7) naming the owner, until taken over with a reason", { timeout: 120_000 }, async () => {
     const { sluice, folder, stateFolder } = await start();
     const first = await sluice("deploy", "production", "v1.0.0", "--json");
     expect(first.exitCode, told(first)).toBe(0);
@@ -121,7 +121,7 @@ describe("a target that another ledger owns", () => {
 });
 
 describe("two deployments at once", () => {
-  test("L1 the second one is refused (7) and names the holder", { timeout: 60_000 }, async () => {
+  test("L1 the second one is refused (7) and names the holder", { timeout: 120_000 }, async () => {
     // Long enough for the second one to begin, on a busy machine as well.
     const { sluice, start: begin } = await start({
       environment: {
@@ -159,7 +159,7 @@ describe.skipIf(!canMount)("a disk that is full", () => {
     for (const folder of mounted.splice(0)) execFileSync("umount", ["-l", folder]);
   };
 
-  test("for artifacts: a clear error, the stable version serves, the lock is free", { timeout: 40_000 }, async () => {
+  test("for artifacts: a clear error, the stable version serves, the lock is free", { timeout: 120_000 }, async () => {
     const { sluice, folder } = await start();
     const first = await sluice("deploy", "production", "v1.0.0");
     expect(first.exitCode, told(first)).toBe(0);
@@ -187,7 +187,7 @@ describe.skipIf(!canMount)("a disk that is full", () => {
   });
 
   test("for records: the deployment still ends as it did, and says what could not be written", {
-    timeout: 40_000,
+    timeout: 120_000,
   }, async () => {
     const { sluice, logsFolder } = await start();
     smallDisk(logsFolder, "16k");
@@ -208,7 +208,7 @@ describe.skipIf(!canMount)("a disk that is full", () => {
     expect(again.exitCode, told(again)).toBe(0);
   });
 
-  test("for the ledger itself: it is said at once, nothing is started", { timeout: 40_000 }, async () => {
+  test("for the ledger itself: it is said at once, nothing is started", { timeout: 120_000 }, async () => {
     const { sluice, stateFolder } = await start({ load: 20 });
     smallDisk(stateFolder, "2m");
     chmodSync(stateFolder, 0o755);

@@ -128,7 +128,7 @@ async function expectCancelled({
   expect(await project.instances(), "only the stable version runs").toHaveLength(1);
 }
 
-test("L1 during a long build: its processes end, and nothing was touched", { timeout: 60_000 }, async () => {
+test("L1 during a long build: its processes end, and nothing was touched", { timeout: 120_000 }, async () => {
   const seen = await cancelIn("v3.0.0", "build");
 
   await expectCancelled(seen);
@@ -139,7 +139,7 @@ test("L1 during a long build: its processes end, and nothing was touched", { tim
 });
 
 test("L1 during a long migration: it is ended, and the story says what is applied and what is not", {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const seen = await cancelIn("v4.0.0", "migrate");
 
@@ -149,7 +149,7 @@ test("L1 during a long migration: it is ended, and the story says what is applie
   expect(migrationEffects(project)).toEqual(["m1"]);
 });
 
-test("L1 while a backup waits for a database that others hold", { timeout: 60_000 }, async () => {
+test("L1 while a backup waits for a database that others hold", { timeout: 120_000 }, async () => {
   const holder = new DatabaseSync(project.databaseFile ?? "");
   const began = project.sluice("deploy", "production", "v2.1.0", "--detach", "--json");
   const id = jsonLines(await began)[0]?.deployment ?? "";
@@ -168,7 +168,7 @@ test("L1 while a backup waits for a database that others hold", { timeout: 60_00
   await project.settled();
 });
 
-test("L1 while a candidate does not get ready: it is stopped", { timeout: 60_000 }, async () => {
+test("L1 while a candidate does not get ready: it is stopped", { timeout: 120_000 }, async () => {
   const seen = await cancelIn("v2.1.0", "start");
 
   await expectCancelled(seen);
@@ -176,7 +176,7 @@ test("L1 while a candidate does not get ready: it is stopped", { timeout: 60_000
 });
 
 test("L1 while a smoke check gets no answer: traffic goes back, in reverse order, and the lock goes last", {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const seen = await cancelIn("v2.0.0", "smoke");
 

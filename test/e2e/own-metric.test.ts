@@ -49,7 +49,7 @@ afterAll(async () => {
 });
 
 test("O4 a release that loses orders goes back though every request succeeds, and the reason names the metric", {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   writeFileSync(mode, "bad");
 
@@ -61,7 +61,7 @@ test("O4 a release that loses orders goes back though every request succeeds, an
 });
 
 test("O4 a provider that tells nothing is unknown: the release goes back as undecided, never on", {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   writeFileSync(mode, "down");
 
@@ -74,7 +74,7 @@ test("O4 a provider that tells nothing is unknown: the release goes back as unde
   });
 });
 
-test("O4 the same release passes when the orders come in", { timeout: 60_000 }, async () => {
+test("O4 the same release passes when the orders come in", { timeout: 120_000 }, async () => {
   writeFileSync(mode, "fine");
 
   const ran = await project.sluice("deploy", "production", "v1.1.0");

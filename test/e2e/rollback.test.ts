@@ -26,7 +26,7 @@ test("X3 before anything was deployed there is nothing to go back to (3)", async
   expect(last(ran).error?.code).toBe("ROLLBACK_UNAVAILABLE");
 });
 
-test("X3 a dry run shows the way and changes nothing", { timeout: 30_000 }, async () => {
+test("X3 a dry run shows the way and changes nothing", { timeout: 120_000 }, async () => {
   await deploy("v1.0.0");
   await deploy("v1.1.0");
   project.traffic?.reset();
@@ -55,7 +55,7 @@ test.for(refused)("X3 %s it is refused and nothing changes", async ([, args]) =>
 });
 
 test("X3 X2 with reason and word it goes back at once, is verified, and loses no request", {
-  timeout: 30_000,
+  timeout: 120_000,
 }, async () => {
   const ran = await project.sluice("rollback", "production", ...reason, "--confirm", "ROLLBACK", "--json");
 
@@ -68,7 +68,7 @@ test("X3 X2 with reason and word it goes back at once, is verified, and loses no
   expect(await project.instances()).toHaveLength(1);
 });
 
-test("X4 and forward again, to a named version", { timeout: 30_000 }, async () => {
+test("X4 and forward again, to a named version", { timeout: 120_000 }, async () => {
   const ran = await project.sluice(
     "rollback",
     "production",
@@ -84,7 +84,7 @@ test("X4 and forward again, to a named version", { timeout: 30_000 }, async () =
   expect((await project.ask())?.version).toBe("v1.1.0");
 });
 
-test("X3 after the window only the emergency switch opens it", { timeout: 30_000 }, async () => {
+test("X3 after the window only the emergency switch opens it", { timeout: 120_000 }, async () => {
   await project.configure({ rollback: "{ window: 0s }" });
   const args = ["rollback", "production", ...reason, "--confirm", "ROLLBACK", "--json"];
 

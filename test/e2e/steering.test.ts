@@ -174,7 +174,7 @@ describe("an order that has nothing to steer is refused, and nothing is recorded
     ["a pause of what nobody knows", ["pause", "nothing-here", "--reason", "x"], /no deployment "nothing-here"/],
   ];
 
-  test.for(refused)("%s", { timeout: 30_000 }, async ([, words, says]) => {
+  test.for(refused)("%s", { timeout: 120_000 }, async ([, words, says]) => {
     const actions = async () => (await project.sluice("audit", "--json")).stdout;
     const before = await actions();
 
@@ -186,7 +186,7 @@ describe("an order that has nothing to steer is refused, and nothing is recorded
     expect(await actions()).toBe(before);
   });
 
-  test("without a reason it is refused as well: the audit trail needs one", { timeout: 60_000 }, async () => {
+  test("without a reason it is refused as well: the audit trail needs one", { timeout: 120_000 }, async () => {
     const { id, ended } = await begin("v1.3.0");
 
     const bare = await project.sluice("pause", id);

@@ -76,7 +76,7 @@ describe.skipIf(!hasDescription)("the checks of a commit at GitHub (simulated)",
     const { options, repository, sha, github } = await openGithub();
     checkOn(repository, sha, "lint", null);
     const asked = gate(options, ["lint"], 10_000).passed(sha, never);
-    await expect.poll(() => github.asked.length, { timeout: 10_000 }).toBeGreaterThan(1);
+    await expect.poll(() => github.asked.length, { timeout: 120_000 }).toBeGreaterThan(1);
     checkOn(repository, sha, "lint", "success");
 
     expect((await asked).verdict).toEqual({ kind: "pass" });

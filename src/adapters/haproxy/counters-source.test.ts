@@ -144,7 +144,7 @@ describe.skipIf(program === undefined)("HAProxy's counters as a metric source", 
     return bucket;
   }
 
-  test("O4 a server that is not there, and a socket that is not, are reasons", { timeout: 30_000 }, async () => {
+  test("O4 a server that is not there, and a socket that is not, are reasons", { timeout: 120_000 }, async () => {
     const strange = await watched(sourceAt(world.haproxy.socket, "{{revision}}-x"));
     const gone = await watched(sourceAt(`${world.haproxy.socket}.gone`));
 
@@ -158,7 +158,7 @@ describe.skipIf(program === undefined)("HAProxy's counters as a metric source", 
     });
   });
 
-  test("O4 requests to a server that refuses connections are events", { timeout: 60_000 }, async () => {
+  test("O4 requests to a server that refuses connections are events", { timeout: 120_000 }, async () => {
     const dead = { ...arms, candidate: { version: "v1.2.0", revisions: { web: "v1.2.0~3" } } };
     const source = sourceAt(world.haproxy.socket);
     const watching = new AbortController();

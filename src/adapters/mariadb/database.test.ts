@@ -62,7 +62,7 @@ async function newShop(rows = 3_000): Promise<string> {
 const open = (name: string, options: Partial<MariaDbDatabaseOptions> = {}): Database =>
   mariaDbDatabase({ name: "shop", kind: "mariadb", url: server.urlOf(name), ...options });
 
-describe.skipIf(missing !== undefined)("MariaDB", { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)("MariaDB", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     server = await startTestServer(await freePort());
     large = await newShop(30_000);
@@ -181,7 +181,7 @@ describe.skipIf(missing !== undefined)("MariaDB", { timeout: 60_000 }, () => {
     for await (const _ of dump.bytes) break;
 
     expect(await dumpPids()).toEqual([]);
-    await expect.poll(() => sessionsOf(large), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => sessionsOf(large), { timeout: 120_000 }).toEqual([]);
   });
 
   test("B1 tools that write nothing, half a dump, or another maker's are refused", async () => {

@@ -25,7 +25,7 @@ describe.skipIf(binFolder === undefined)("the data lock of PostgreSQL", () => {
   afterAll(() => server.stop());
   const open = () => postgresDatabase({ name: "shop", url: server.urlOf("postgres") });
 
-  test("B6 a holder killed by -9 in another process frees the lock", { timeout: 30_000 }, async () => {
+  test("B6 a holder killed by -9 in another process frees the lock", { timeout: 120_000 }, async () => {
     const script = `
       const { postgresDatabase } = await import(process.argv[1]);
       const { realClock } = await import(process.argv[2]);

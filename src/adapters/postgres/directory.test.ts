@@ -75,7 +75,7 @@ async function toolsWith(script: string): Promise<string> {
   return folder;
 }
 
-describe.skipIf(binFolder === undefined)("parallel dumps", { timeout: 60_000 }, () => {
+describe.skipIf(binFolder === undefined)("parallel dumps", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     server = await startTestServer(binFolder!);
     parent = await mkdtemp(join(tmpdir(), "sluice-directory-"));
@@ -168,14 +168,14 @@ describe.skipIf(binFolder === undefined)("parallel dumps", { timeout: 60_000 }, 
 
     expect(await readdir(scratch)).toEqual([]);
     const sessions = () => server.run("postgres", "SELECT FROM pg_stat_activity WHERE datname = $1", [name]);
-    await expect.poll(sessions, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(sessions, { timeout: 120_000 }).toEqual([]);
   });
 
   test("B1 what a killed process left in the folder is removed by the next one; what a living one has there stays", async () => {
     const name = await newShop(10);
     const ended = await execa("true");
     const { pid } = execa("true");
-    await expect.poll(() => readdir(`/proc/${pid}`).catch(() => "gone"), { timeout: 20_000 }).toBe("gone");
+    await expect.poll(() => readdir(`/proc/${pid}`).catch(() => "gone"), { timeout: 120_000 }).toBe("gone");
     expect(ended.exitCode).toBe(0);
     const folders = [
       `sluice-archive-${hostname()}-${pid}-abc`,

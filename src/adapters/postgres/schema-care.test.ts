@@ -27,7 +27,7 @@ async function thingOf(label: string): Promise<SchemaThing> {
 
 const isThere = async (label: string) => (await care.things(signal)).some((thing) => thing.label === label);
 
-describe.skipIf(binFolder === undefined)("left-overs in PostgreSQL", { timeout: 60_000 }, () => {
+describe.skipIf(binFolder === undefined)("left-overs in PostgreSQL", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     server = await startTestServer(binFolder!);
   });

@@ -44,7 +44,7 @@ describe.skipIf(binFolder === undefined)("swapping PostgreSQL databases", () => 
   afterAll(() => server.stop());
 
   test("B7 clients that are connected are thrown out and go on in the restored database", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     await server.run("postgres", "CREATE DATABASE busy");
     await server.run("busy", "CREATE TABLE visits (id serial PRIMARY KEY)");

@@ -28,7 +28,7 @@ function makeShop(file: string, rows: number): void {
 }
 
 function run(file: string, statement: string): void {
-  const database = new DatabaseSync(file, { timeout: 5_000 });
+  const database = new DatabaseSync(file, { timeout: 120_000 });
   database.exec(statement);
   database.close();
 }

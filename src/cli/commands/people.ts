@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { type DeploymentRow, peopleTopic } from "../../app/model.ts";
 import { signVote } from "../../app/proof.ts";
 import { settingsOf } from "../../app/settings-of.ts";
-import { type ApprovalRules, type Proof, voteFault } from "../../domain/approval.ts";
+import { type ApprovalRules, awaitedDigest, type Proof, voteFault } from "../../domain/approval.ts";
 import { SluiceError } from "../../domain/errors.ts";
 import type { DeploymentEvent } from "../../domain/events.ts";
 import { asJson, type Json } from "../../domain/json.ts";
@@ -55,14 +55,12 @@ export async function voteCommand(
 }
 
 function rulesFor(row: DeploymentRow, events: readonly DeploymentEvent[]): ApprovalRules {
-  const details = events.map(
-    ({ detail }) => (detail ?? {}) as { waitingForApproval?: boolean; planDigest?: string; plan?: Plan },
-  );
-  const planDigest = details.findLast(({ waitingForApproval }) => waitingForApproval)?.planDigest;
-  if (planDigest === undefined || row.state !== "waiting") {
+  const planDigest = awaitedDigest(events);
+  if (planDigest === undefined || !["waiting", "running"].includes(row.state)) {
     throw invalid(`${row.id} is not waiting for approvals (it is ${row.outcome ?? row.state}).`, row.id);
   }
   const { approvals } = settingsOf(row);
+  const details = events.map(({ detail }) => (detail ?? {}) as { plan?: Plan });
   const release = details.findLast(({ plan }) => plan)?.plan?.release;
   const excluded = approvals.excludeAuthor && release ? [release.author, release.authorEmail] : [];
   return { ...approvals, startedBy: row.startedBy, excluded, planDigest };

@@ -64,7 +64,7 @@ test("Z1 half-made clusters of dead processes are removed at a start; a live one
 
 test.skipIf(process.platform !== "linux")(
   "Z1 a state folder that was deleted under its server and put back gets a server of its own at once",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const first = await open();
     await query(first.url, "create table kept as select 42 as answer");
@@ -89,7 +89,7 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
-test("Z1 a socket folder that another project's live server holds is left to it", { timeout: 60_000 }, async () => {
+test("Z1 a socket folder that another project's live server holds is left to it", { timeout: 120_000 }, async () => {
   const first = await open();
   const held = recordedLocation(stateFolder);
   const moved = join(folder, "moved");
