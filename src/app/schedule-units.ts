@@ -1,6 +1,6 @@
 /**
- * Who calls `sluice schedule run` until a server does: a systemd timer, or a workflow of a forge. Both come often and find
- * nothing to do; what is due is decided by the ledger, so that a missed call is made up for by the next one.
+ * Who calls `sluice schedule run` until a server does: a systemd timer, or a generated workflow (workflow-files.ts). Both come often
+ * and find nothing to do; what is due is decided by the ledger, so that a missed call is made up for by the next one.
  */
 import { userInfo } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -19,7 +19,7 @@ export interface CallerPlace {
   readonly otherFolders: readonly string[];
 }
 
-/** Nothing in it means anything to systemd, YAML or a shell. */
+/** Nothing in it means anything to systemd. */
 const plain = /^[A-Za-z0-9_/.@+-]+$/;
 
 function plainWord(word: string): string {
@@ -28,7 +28,7 @@ function plainWord(word: string): string {
     code: "USAGE",
     remedy: "operator",
     at: "app.schedule-units",
-    message: `${JSON.stringify(word)} has characters that mean something to systemd or YAML; only A-Z a-z 0-9 _ / . @ + - are written.`,
+    message: `${JSON.stringify(word)} has characters that mean something to systemd; only A-Z a-z 0-9 _ / . @ + - are written.`,
     hint: "Move or link the folder to such a name, and name it: sluice schedule systemd --project <folder>",
   });
 }
@@ -83,31 +83,4 @@ WantedBy=timers.target
     { name: `${name}.service`, text: service },
     { name: `${name}.timer`, text: timer },
   ];
-}
-
-/** Its runner must reach the databases and keep the project's folder, so it is one of your own. No action of anybody's is used. */
-export function githubWorkflow({ project, projectFolder }: CallerPlace): readonly CallerFile[] {
-  const name = plainWord(`sluice-${project}-schedule`);
-  const text = `name: ${name}
-on:
-  schedule:
-    - cron: "*/15 * * * *"
-  workflow_dispatch: {}
-permissions: {}
-concurrency:
-  group: ${name}
-  cancel-in-progress: false
-jobs:
-  due:
-    runs-on: [self-hosted]
-    timeout-minutes: 360
-    steps:
-      - name: what is due
-        shell: bash
-        env:
-          SLUICE_PROJECT: ${plainWord(projectFolder)}
-          SLUICE_DATABASE_URL: \${{ secrets.SLUICE_DATABASE_URL }}
-        run: sluice schedule run
-`;
-  return [{ name: `${name}.yml`, text }];
 }

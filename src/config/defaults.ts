@@ -20,6 +20,7 @@ const limits = {
 const common = {
   tags: ["v*"],
   branches: [],
+  start: ["dispatch"],
   ci: { timeout: "5m" },
   build: "before-plan",
   target: { kind: "process" },

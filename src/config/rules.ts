@@ -15,6 +15,7 @@ import { namingRules } from "./rules-names.ts";
 import { scheduleRules } from "./rules-schedules.ts";
 import { secretRules } from "./rules-secrets.ts";
 import { timingRules } from "./rules-timing.ts";
+import { workflowRules } from "./rules-workflows.ts";
 import type { Configuration } from "./schema.ts";
 
 const rules: readonly Rule[] = [
@@ -22,6 +23,7 @@ const rules: readonly Rule[] = [
   ...secretRules,
   ...approvalRules,
   ...timingRules,
+  ...workflowRules,
   ...checkRules,
   ...forgeRules,
   ...backupRules,

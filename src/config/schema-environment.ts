@@ -38,6 +38,7 @@ import {
   variableName,
 } from "./schema-values.ts";
 import { Adaptive, VerdictRules } from "./schema-verdict.ts";
+import { start } from "./schema-workflows.ts";
 
 const refPattern = () =>
   z.string().regex(/^(?!-)[A-Za-z0-9._/*+@-]{1,200}$/, {
@@ -62,6 +63,7 @@ export const Environment = z.strictObject({
   url: key(httpUrl().optional(), "Where people reach it; `{url}` in checks.", "https://shop.example.com"),
   tags: key(z.array(refPattern()), "Patterns of tags that may be deployed here (P5).", ["v*"]),
   branches: key(z.array(refPattern()), "Patterns of branches that may be deployed here (P5).", ["main"]),
+  start: start(),
   ci: Ci,
   staging: key(Staging.optional(), "The stage before this one.", { environment: "staging", within: "7d" }),
   vulnerabilities: key(Vulnerabilities.optional(), "The dependencies are looked at.", {

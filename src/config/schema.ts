@@ -10,6 +10,7 @@ import { type Environment, WrittenEnvironment } from "./schema-environment.ts";
 import { github } from "./schema-forge.ts";
 import { migrations } from "./schema-migrations.ts";
 import { key, name, say, shown } from "./schema-values.ts";
+import { workflows } from "./schema-workflows.ts";
 
 export const ConfigurationSchema = z
   .strictObject({
@@ -30,6 +31,7 @@ export const ConfigurationSchema = z
     databases: databases().default({}),
     migrations: migrations().default({}),
     notify: channels().default({}),
+    workflows: workflows(),
     defaults: key(WrittenEnvironment.default({}), "The same keys as an environment, laid beneath every environment."),
     environments: key(
       z

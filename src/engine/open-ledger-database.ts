@@ -14,14 +14,14 @@ export interface LedgerDatabase {
   close(): Promise<void>;
 }
 
-/** @param options.stateFolder absolute; used only where there is no `url`. */
+/** @param options.stateFolder absolute; used only where there is no `url`, or an empty one, as a workflow gives for a secret that is not there. */
 export async function openLedgerDatabase(options: {
   readonly url?: string | undefined;
   readonly stateFolder: string;
 }): Promise<LedgerDatabase> {
   const { url, stateFolder } = options;
   const nothing = async () => undefined;
-  if (url !== undefined) return { url, embedded: false, ensure: nothing, close: nothing };
+  if (url) return { url, embedded: false, ensure: nothing, close: nothing };
   let server = await openEmbeddedPostgres({ stateFolder });
   return {
     url: server.url,

@@ -95,14 +95,11 @@ describe("what happens by itself", { timeout: 120_000 }, () => {
     expect(textBelow(project.logsFolder)).toContain("backup-failed");
   });
 
-  test("B6 the units that call it name only plain words, and the workflow has no permissions", async () => {
+  test("B6 the units that call it name only plain words", async () => {
     const shown = await project.sluice("schedule", "systemd");
-    const workflow = await project.sluice("schedule", "github");
 
     expect(shown.exitCode, told(shown)).toBe(0);
     expect(shown.stdout).toContain("Persistent=yes");
     expect(shown.stdout).toContain(`schedule run --project ${project.folder}`);
-    expect(workflow.stdout).toContain("permissions: {}");
-    expect(workflow.stdout).not.toContain("uses:");
   });
 });

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Parts } from "../../app/model.ts";
 import { type FiredRun, runDue, type ScheduleState, scheduleStates } from "../../app/schedule.ts";
-import { type CallerFile, githubWorkflow, systemdUnits } from "../../app/schedule-units.ts";
+import { type CallerFile, systemdUnits } from "../../app/schedule-units.ts";
 import { scheduledWorks } from "../../app/scheduled-works.ts";
 import { exitCodes } from "../../domain/outcome.ts";
 import type { EnvironmentSettings } from "../../domain/settings.ts";
@@ -110,21 +110,16 @@ export interface CallerOptions extends DryRunOption {
   readonly write?: string;
 }
 
-export async function scheduleCallerCommand(
-  session: Session,
-  kind: "systemd" | "github",
-  { write, dryRun }: CallerOptions,
-): Promise<number> {
+export async function scheduleCallerCommand(session: Session, { write, dryRun }: CallerOptions): Promise<number> {
   const { output, projectFolder } = session;
   const { configuration } = await session.project();
   const place = { project: configuration.project, projectFolder, otherFolders: await foldersOutside(session) };
-  const files = { systemd: systemdUnits, github: githubWorkflow }[kind](place);
+  const files = systemdUnits(place);
   if (write !== undefined && !dryRun) await writeAll(resolve(write), files);
   const text = files.map((file) => `# ${file.name}\n${file.text}`).join("\n");
   const written = write !== undefined && !dryRun ? files.map(({ name }) => join(write, name)) : [];
   output.result({ files, written }, written.length > 0 ? written.map((file) => `wrote ${file}`).join("\n") : text);
-  const timer = files.at(-1)?.name ?? "";
-  output.next(kind === "systemd" ? `systemctl enable --now ${timer}` : `git add .github/workflows/${timer}`);
+  output.next(`systemctl enable --now ${files.at(-1)?.name ?? ""}`);
   return 0;
 }
 

@@ -22,7 +22,8 @@ const running = (command: Command): Command =>
   command
     .option("--wait", "stay while it waits for people (default: leave with exit code 8)")
     .option("--detach", "start it and return")
-    .option("--foreground", "run it in this process (the default in CI)");
+    .option("--foreground", "run it in this process (the default in CI)")
+    .option("--no-foreground", "run it in a process of its own, which outlives this one; also in CI");
 
 function registerStarting(program: Command, bind: Bind): void {
   running(program.command("deploy <environment> <version>"))

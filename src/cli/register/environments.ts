@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { InitOptions } from "../commands/init.ts";
 import type { LockOptions } from "../commands/lock.ts";
 import type { PlanOptions } from "../commands/plan.ts";
+import type { WorkflowsOptions } from "../commands/workflows.ts";
 import type { Bind } from "./bind.ts";
 import { examples } from "./examples.ts";
 
@@ -26,6 +27,19 @@ export function registerEnvironments(program: Command, bind: Bind): void {
     .action(
       bind(async (session, environment: string | undefined) =>
         (await import("../commands/validate.ts")).validateCommand(session, environment),
+      ),
+    );
+
+  program
+    .command("workflows")
+    .description("write the GitHub workflows that the configuration comes to")
+    .option("--check", "only compare; 1: one of them has drifted")
+    .option("--out <folder>", "where they go (.github/workflows); the Action goes to ../actions/sluice beside it")
+    .option("--dry-run", "show what would be written")
+    .addHelpText("after", examples("sluice workflows", "sluice workflows --check"))
+    .action(
+      bind(async (session, options: WorkflowsOptions) =>
+        (await import("../commands/workflows.ts")).workflowsCommand(session, options),
       ),
     );
 

@@ -30,23 +30,17 @@ export function registerSchedules(program: Command, bind: Bind): void {
       ),
     );
 
-  for (const kind of ["systemd", "github"] as const) {
-    schedule
-      .command(kind)
-      .description(
-        kind === "systemd"
-          ? "a service and a timer that call it"
-          : "a workflow that calls it, without anybody's actions",
-      )
-      .option("--write <folder>", "write the files there instead of showing them")
-      .option("--dry-run", "only show them (the default)")
-      .addHelpText("after", examples(`sluice schedule ${kind}`))
-      .action(
-        bind(async (session, options: CallerOptions) =>
-          (await import("../commands/schedule.ts")).scheduleCallerCommand(session, kind, options),
-        ),
-      );
-  }
+  schedule
+    .command("systemd")
+    .description("a service and a timer that call it; a workflow that does comes from `sluice workflows`")
+    .option("--write <folder>", "write the files there instead of showing them")
+    .option("--dry-run", "only show them (the default)")
+    .addHelpText("after", examples("sluice schedule systemd"))
+    .action(
+      bind(async (session, options: CallerOptions) =>
+        (await import("../commands/schedule.ts")).scheduleCallerCommand(session, options),
+      ),
+    );
   registerDrills(program.command("drill").description("practise the way back, timed and recorded"), bind);
 }
 
