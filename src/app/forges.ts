@@ -1,7 +1,7 @@
 /** T4 T7 N2: where the repository is at home, and who asks it whether CI has passed. */
 import { commandCiGate } from "../adapters/command/ci-gate.ts";
 import { forgeCiGate } from "../adapters/forge/ci-gate.ts";
-import type { GithubAuth } from "../adapters/github/client.ts";
+import type { GithubAuth, GithubOptions } from "../adapters/github/client.ts";
 import { githubForge } from "../adapters/github/forge.ts";
 import type { ForgeSettings } from "../domain/forge-settings.ts";
 import { Secret } from "../domain/secret.ts";
@@ -22,13 +22,7 @@ export function forgeFor(
   if (!forge) return undefined;
   let made: Forge | undefined;
   const github = () => {
-    made ??= githubForge({
-      repository: forge.repository,
-      url: forge.url,
-      auth: authOf(forge.auth, resolve),
-      clock,
-      patienceMs,
-    });
+    made ??= githubForge({ ...githubOptions(forge, resolve, clock), patienceMs });
     return made;
   };
   return {
@@ -48,13 +42,26 @@ export function forgeFor(
   };
 }
 
+export const githubOptions = (
+  { repository, url, auth }: ForgeSettings,
+  resolve: Resolve,
+  clock: Clock,
+): GithubOptions => ({
+  repository,
+  url,
+  auth: authOf(auth, resolve),
+  clock,
+});
+
+export function secretOf(ref: { readonly secret: string }, resolve: Resolve): Secret {
+  const value = resolve(ref);
+  return value instanceof Secret ? value : new Secret(ref.secret, value);
+}
+
 function authOf(auth: ForgeSettings["auth"], resolve: Resolve): GithubAuth {
-  const secret = (ref: { readonly secret: string }): Secret => {
-    const value = resolve(ref);
-    return value instanceof Secret ? value : new Secret(ref.secret, value);
-  };
-  if (auth.kind === "token") return { kind: "token", token: secret(auth.token) };
-  return { kind: "app", id: auth.id, installation: auth.installation, privateKey: secret(auth.key) };
+  if (auth.kind === "token") return { kind: "token", token: secretOf(auth.token, resolve) };
+  const { id, installation } = auth;
+  return { kind: "app", id, installation, privateKey: secretOf(auth.key, resolve) };
 }
 
 /** The command gets the declared secrets by their names: asking a forge takes a token. */

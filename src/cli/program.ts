@@ -8,6 +8,7 @@ import { registerAudit } from "./register/audit.ts";
 import type { Bind } from "./register/bind.ts";
 import { registerDeployments } from "./register/deployments.ts";
 import { registerEnvironments } from "./register/environments.ts";
+import { registerGithub } from "./register/github.ts";
 import { registerLayers } from "./register/layers.ts";
 import { registerReports } from "./register/reports.ts";
 import { registerSchedules } from "./register/schedules.ts";
@@ -70,6 +71,7 @@ export function programWith(bind: Bind): Command {
   registerLayers(program, bind);
   registerReports(program, bind);
   registerSchedules(program, bind);
+  registerGithub(program, bind);
   for (const command of everyCommand(program)) command.exitOverride().configureOutput({ writeErr: () => undefined });
   return program;
 }

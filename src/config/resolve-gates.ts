@@ -26,7 +26,8 @@ function forgeSettings({ repository, url, token, app }: NonNullable<Configuratio
   const place = { kind: "github", repository, url } as const;
   if (token) return { ...place, auth: { kind: "token", token } };
   if (app === undefined) throw new Error("the schema lets nothing pass without a token or an App");
-  return { ...place, auth: { kind: "app", id: app.id, installation: app.installation ?? null, key: app.key } };
+  const { id, installation = null, key, webhookSecret } = app;
+  return { ...place, auth: { kind: "app", id, installation, key, ...(webhookSecret ? { webhookSecret } : {}) } };
 }
 
 type WrittenCheck = NonNullable<CompleteEnvironment["ci"]["checks"]>[number];

@@ -13,6 +13,11 @@ const App = z.strictObject({
     99,
   ),
   key: key(secretRef("GITHUB_APP_KEY"), "Its private key, as GitHub hands it out (PEM).", { secret: "GITHUB_APP_KEY" }),
+  webhookSecret: key(
+    secretRef("GITHUB_WEBHOOK_SECRET").optional(),
+    "With what GitHub signs what it posts; needed where Sluice is a deployment protection rule.",
+    { secret: "GITHUB_WEBHOOK_SECRET" },
+  ),
 });
 
 export const github = () =>

@@ -14,6 +14,8 @@ export interface ForgeSettings {
         readonly id: number;
         readonly installation: number | null;
         readonly key: { readonly secret: string };
+        /** Absent: nothing that GitHub posts is believed. */
+        readonly webhookSecret?: { readonly secret: string };
       };
 }
 

@@ -102,6 +102,7 @@ const exitCodeByError: Readonly<Partial<Record<ErrorCode, number>>> = {
   OTHER_VERSION: exitCodes.usage,
   REF_INVALID: exitCodes.usage,
   APPROVAL_INVALID: exitCodes.refused,
+  WEBHOOK_REFUSED: exitCodes.refused,
   LOCK_HELD: exitCodes.lockHeld,
   LEDGER_FOREIGN: exitCodes.lockHeld,
   CANCELLED: exitCodes.cancelled,

@@ -309,7 +309,7 @@ export function runBody(base: Base, repository: SimulatedRepository, run: Simula
 const zero = (names: string) => Object.fromEntries(names.split(" ").map((name) => [name, 0]));
 const no = (names: string) => Object.fromEntries(names.split(" ").map((name) => [name, false]));
 
-const wholeRepository = (base: Base, repository: SimulatedRepository) => {
+export const wholeRepository = (base: Base, repository: SimulatedRepository) => {
   const page = pageUrl(base, repository);
   return {
     ...minimalRepository(base, repository),

@@ -17,6 +17,8 @@ interface Operation {
 
 interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly "x-webhooks"?: Readonly<Record<string, { readonly post: Operation }>>;
+  readonly webhooks?: Readonly<Record<string, { readonly post: Operation }>>;
 }
 
 export type Edition = "api.github.com" | "ghes-3.19";
@@ -32,6 +34,8 @@ export interface Description {
   /** In words, empty where the description allows it. */
   requestFaults(exchange: Exchange): readonly string[];
   answerFaults(route: string, status: number, body: unknown): readonly string[];
+  /** Of what GitHub posts, e.g. `deployment-protection-rule-requested`. */
+  webhookFaults(name: string, body: unknown): readonly string[];
 }
 
 /** @param folder where npm put `@octokit/openapi` (test/heavy/github-openapi). */
@@ -59,6 +63,11 @@ function judge(document: Document): Description {
       if (schema === undefined) return body === undefined ? inQuery : [...inQuery, "a body where none is described"];
       if (body === undefined) return isRequired(document, operation) ? [...inQuery, "no body"] : inQuery;
       return [...inQuery, ...unknownKeys(document, schema, body), ...faultsIn(`${route} body`, schema, body, "body")];
+    },
+    webhookFaults(name, body) {
+      const schema = bodySchema(document, (document.webhooks ?? document["x-webhooks"])?.[name]?.post.requestBody);
+      if (schema === undefined) throw new Error(`GitHub's description knows no webhook ${name}`);
+      return [...unknownKeys(document, schema, body), ...faultsIn(`webhook ${name}`, schema, body, "webhook")];
     },
     answerFaults(route, status, body) {
       const answer = operationOf(document, route).responses[String(status)];

@@ -355,10 +355,33 @@ const workflowRoutes: Readonly<Record<string, Route>> = {
   }),
 };
 
+/**
+ * GitHub's guide "Creating custom deployment protection rules": a status report has up to so many characters, and there are up to so many
+ * of them. Its API description names neither; what it answers above them, and whether a decision counts, is a guess on the strict side.
+ */
+const [longestReport, mostReports] = [1_024, 10];
+
+const ruleRoutes: Readonly<Record<string, Route>> = {
+  [`POST ${r}/actions/runs/{run_id}/deployment_protection_rule`]: write("deployments", ({ repository, path, body }) => {
+    const { environment_name: environment, state, comment } = body;
+    const rule = repository.rules.find(
+      (each) => each.runId === Number(path.run_id) && each.environment === environment,
+    );
+    if (rule === undefined) return notFound;
+    if (rule.state !== "pending") return invalid("There are no pending deployment protection rules to review");
+    if (text(comment).length > longestReport) return invalid("comment is too long (maximum is 1024 characters)");
+    if (rule.comments.length >= mostReports) return invalid("too many status reports");
+    rule.comments.push(text(comment));
+    if (state === "approved" || state === "rejected") rule.state = state;
+    return { status: 204, body: undefined };
+  }),
+};
+
 export const routes: Readonly<Record<string, Route>> = {
   ...commitRoutes,
   ...releaseRoutes,
   ...deploymentRoutes,
   ...issueRoutes,
   ...workflowRoutes,
+  ...ruleRoutes,
 };

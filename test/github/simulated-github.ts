@@ -27,6 +27,8 @@ export interface SimulatedGithub extends AsyncDisposable {
   /** The base of the API; with `enterprise` it ends with /api/v3. */
   readonly url: string;
   readonly repository: SimulatedRepository;
+  /** What it posts is held against the description too. */
+  readonly description: Description;
   /** By their text. */
   readonly tokens: Map<string, Grant>;
   readonly faults: Fault[];
@@ -66,6 +68,7 @@ export async function simulatedGithub(options: SimulatedGithubOptions): Promise<
   const prefix = options.enterprise ? "/api/v3" : "";
   const state: Omit<SimulatedGithub, "url" | typeof Symbol.asyncDispose> = {
     repository: options.repository,
+    description: options.description,
     tokens: new Map(),
     faults: [],
     asked: [],

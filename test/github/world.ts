@@ -90,6 +90,14 @@ export interface SimulatedRun {
   readonly atMs: number;
 }
 
+/** A job that waits for our rule. */
+export interface SimulatedRule {
+  readonly runId: number;
+  readonly environment: string;
+  state: "pending" | "approved" | "rejected";
+  readonly comments: string[];
+}
+
 export interface SimulatedRepository {
   readonly owner: string;
   readonly name: string;
@@ -107,6 +115,7 @@ export interface SimulatedRepository {
   /** File names of workflows that can be dispatched. */
   readonly workflows: string[];
   readonly runs: SimulatedRun[];
+  readonly rules: SimulatedRule[];
 }
 
 let lastId = 1000;
@@ -130,6 +139,7 @@ export function emptyRepository(owner: string, name: string): SimulatedRepositor
     dropsLabels: false,
     workflows: [],
     runs: [],
+    rules: [],
   };
 }
 
