@@ -65,6 +65,17 @@ export async function untilEvent(
   }
 }
 
+/** The id of the newest deployment, where it is of `version`. */
+export async function newestOf(project: TinyProject, version: string): Promise<string | undefined> {
+  const state = await openState({ url: undefined, stateFolder: project.stateFolder });
+  try {
+    const [newest] = await state.ledger.deployments({ limit: 1 });
+    return newest?.version === version ? newest.id : undefined;
+  } finally {
+    await state.close();
+  }
+}
+
 /** How often the target started an instance of this deployment's revision: each one writes a line into the revision's log. */
 export function startsOf(project: TinyProject, id: string): number {
   const logs = join(project.stateFolder, "run", "production", "logs", "web");

@@ -84,6 +84,14 @@ export interface TinyPlace {
   readonly component: readonly string[];
 }
 
+export const tinyRollout =
+  "{ steps: [{ percent: 50, bake: 500ms }, { percent: 100, bake: 300ms }], checkEvery: 100ms, failureLimit: 3, drainTimeout: 2s, limits: { minRequests: 5, errorRate: 0.05, errorRateRise: off, meanLatency: off, p95Latency: off }, unknownFor: 3s, unattended: 5s, keepStable: 0s, verdict: { bucket: 250ms, grace: 100ms, warmUp: 250ms, dispersionWithoutHistory: 1, rehearsal: false, advisory: [latency] } }";
+
+/** Time enough for a busy machine to start again what was killed before a weight goes back as undecided. */
+export const patientRollout = tinyRollout
+  .replace("unknownFor: 3s", "unknownFor: 20s")
+  .replace("unattended: 5s", "unattended: 25s");
+
 const defaults = (place: TinyPlace): Readonly<Record<string, string>> => ({
   policy: "standard",
   url: `http://127.0.0.1:${place.port}`,
@@ -91,7 +99,7 @@ const defaults = (place: TinyPlace): Readonly<Record<string, string>> => ({
   disk: "{ minFree: 1MiB }",
   approvals: "{ required: 0, wait: 0s }",
   backup: `{ policy: ${place.databaseFile === undefined ? "none" : "always"} }`,
-  rollout: `{ steps: [{ percent: 50, bake: 500ms }, { percent: 100, bake: 300ms }], checkEvery: 100ms, failureLimit: 3, drainTimeout: 2s, limits: { minRequests: 5, errorRate: 0.05, errorRateRise: off, meanLatency: off, p95Latency: off }, unknownFor: 3s, unattended: 5s, keepStable: 0s, verdict: { bucket: 250ms, grace: 100ms, warmUp: 250ms, dispersionWithoutHistory: 1, rehearsal: false, advisory: [latency] } }`,
+  rollout: tinyRollout,
   health:
     '[{ name: web, url: "{url}/health", body: { version: "{version}" }, retries: 1, interval: 50ms, timeout: 2s, overall: 3s }]',
   smoke: "{ suite: essential, timeout: 5s }",
