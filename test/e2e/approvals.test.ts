@@ -118,3 +118,21 @@ test("P4 while it waits it can be cancelled (9), and no process of ours is left"
   await project.settled();
   expect((await project.processes()).map(({ kind }) => kind).sort()).toEqual(["instance", "router"]);
 });
+
+test("P3 P4 in CI, where the command runs it itself, it leaves with 8 too, and a later command goes on to the end", {
+  timeout: 120_000,
+}, async () => {
+  const ran = await project.sluiceWith({ CI: "true" }, "deploy", "production", "v1.1.0", "--json");
+
+  expect(ran.exitCode, told(ran)).toBe(8);
+  const { deployment: id = "" } = last(ran);
+  expect(last(ran)).toMatchObject({ type: "left", state: "waiting", exitCode: 8 });
+  for (const person of ["bob", "carol"]) {
+    const voted = await vote("approve", id, person);
+    expect(voted.exitCode, told(voted)).toBe(0);
+  }
+  const later = await project.sluice("resume", id, "--wait", "--json");
+
+  expect(later.exitCode, told(later)).toBe(0);
+  expect((await project.ask())?.version).toBe("v1.1.0");
+});

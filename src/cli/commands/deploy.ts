@@ -8,6 +8,7 @@ import { startWorker } from "../../app/start-worker.ts";
 import { runWorker } from "../../app/worker.ts";
 import { deploymentIdFor } from "../../domain/ids.ts";
 import { asJson } from "../../domain/json.ts";
+import { exitCodes } from "../../domain/outcome.ts";
 import type { EnvironmentSettings } from "../../domain/settings.ts";
 import { follow } from "../follow.ts";
 import type { Session } from "../session.ts";
@@ -97,11 +98,13 @@ export async function begin(session: Session, row: DeploymentRow, options: Begin
 
 async function inForeground(session: Session, row: DeploymentRow, options: BeginOptions): Promise<number> {
   const { stateFolder, environment } = session;
+  const leaving = new AbortController();
   const running = runWorker({
     url: environment.SLUICE_DATABASE_URL,
     stateFolder,
     deploymentId: row.id,
     environment,
+    leave: leaving.signal,
   });
   // A worker that cannot start must be heard now, not after a follower has waited for its first event for ever.
   const broken = running.then(() => new Promise<never>(() => undefined));
@@ -109,7 +112,9 @@ async function inForeground(session: Session, row: DeploymentRow, options: Begin
     follow(session, row.id, { wait: options.wait ?? false, revive: false }),
     broken,
   ]);
+  // Nobody is there any more while people are asked; whoever resumes it goes on.
+  if (exitCode === exitCodes.waitingForApproval) leaving.abort();
   const after = await (await session.state()).ledger.deployment(row.id);
-  if (after?.state === "ended") await running;
+  if (leaving.signal.aborted || after?.state === "ended") await running;
   return exitCode;
 }
