@@ -19,7 +19,7 @@ export type Sluice = (...words: readonly string[]) => RunningCommand;
 
 export function sluiceFor(
   place: ExamplePlace,
-  secrets: Readonly<Record<string, string>>,
+  variables: Readonly<Record<string, string>>,
   screen: Screen,
   children: Children,
 ): Sluice {
@@ -32,7 +32,7 @@ export function sluiceFor(
     // Not the local user's name: an example looks the same everywhere.
     SLUICE_USER: "ada",
     [mark]: place.folder,
-    ...secrets,
+    ...variables,
   };
   return (...words) => {
     screen.command(words);

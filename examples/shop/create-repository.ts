@@ -2,18 +2,13 @@
  * Makes the shop's git repository: a real one, with the releases as annotated tags. The same sources give the same
  * commit ids on every machine, since nothing is taken from the user's git configuration, name or clock.
  */
-import { execFile } from "node:child_process";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { devNull } from "node:os";
-import { dirname, join } from "node:path";
-import { promisify } from "node:util";
-import { applyEdits, type ShopRelease, type Tree } from "./releases/release.ts";
-import { shopReleases } from "./releases/releases.ts";
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { applyEdits, type Tree } from "../shared/edits.ts";
+import { type Git, gitIn, readTree, writeTree } from "../shared/git.ts";
+import { type ShopRelease, shopReleases } from "./releases/releases.ts";
 
-const run = promisify(execFile);
 const sourceFolder = join(import.meta.dirname, "app");
-const firstCommitAtS = Date.parse("2026-11-02T09:00:00Z") / 1000;
-const author = { name: "Ada Okafor", email: "ada@shop.example" };
 
 export interface ShopRepository {
   /** Tag → commit id. */
@@ -52,27 +47,6 @@ export async function createShopRepository(
   return { tags };
 }
 
-type Git = (...args: readonly string[]) => Promise<string>;
-
-function gitIn(folder: string): Git {
-  let minutes = 0;
-  return async (...args) => {
-    const date = `${firstCommitAtS + 60 * minutes++} +0000`;
-    const env = {
-      PATH: process.env.PATH ?? "",
-      GIT_CONFIG_NOSYSTEM: "1",
-      GIT_CONFIG_GLOBAL: devNull,
-      GIT_AUTHOR_DATE: date,
-      GIT_COMMITTER_DATE: date,
-    };
-    const settings = [`user.name=${author.name}`, `user.email=${author.email}`, `core.hooksPath=${devNull}`];
-    const plain = ["core.autocrlf=false", "commit.gpgSign=false", "tag.gpgSign=false", "gc.auto=0"];
-    const options = [...settings, ...plain].flatMap((setting) => ["-c", setting]);
-    const { stdout } = await run("git", [...options, ...args], { cwd: folder, env });
-    return stdout.trim();
-  };
-}
-
 async function commitAndTag(git: Git, release: ShopRelease): Promise<string> {
   await git("add", "--all");
   await git("commit", "--quiet", "--message", release.subject);
@@ -84,24 +58,4 @@ async function commitAndTag(git: Git, release: ShopRelease): Promise<string> {
 async function revertTo(git: Git, goodTag: string, badTag: string): Promise<void> {
   await git("read-tree", "-u", "--reset", `${goodTag}^{commit}`);
   await git("commit", "--quiet", "--message", `Revert ${badTag}, back to ${goodTag}`);
-}
-
-async function writeTree(folder: string, tree: Tree, before: Tree | undefined): Promise<void> {
-  for (const [path, content] of tree) {
-    if (before?.get(path) === content) continue;
-    const file = join(folder, path);
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, content);
-  }
-}
-
-/** The shop's sources, without what a build or a run leaves behind. */
-async function readTree(folder: string): Promise<Tree> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const paths = files.map((file) => file.slice(folder.length + 1).replaceAll("\\", "/")).sort();
-  const sources = paths.filter((path) => !/^(dist|node_modules)\/|\.db(-\w+)?$/.test(path));
-  return new Map(
-    await Promise.all(sources.map(async (path) => [path, await readFile(join(folder, path), "utf8")] as const)),
-  );
 }

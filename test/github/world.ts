@@ -173,6 +173,13 @@ export function checkOn(
   return run;
 }
 
+/** The run ends; at GitHub it stays the same run. */
+export function concludeCheck(repository: SimulatedRepository, { id }: SimulatedCheckRun, conclusion: string): void {
+  const at = repository.checkRuns.findIndex((run) => run.id === id);
+  const run = repository.checkRuns[at];
+  if (run) repository.checkRuns[at] = { ...run, status: "completed", conclusion };
+}
+
 /** The commit and all before it, newest first. */
 export const ancestorsOf = (repository: SimulatedRepository, sha: string): readonly SimulatedCommit[] => {
   const found: SimulatedCommit[] = [];

@@ -2,7 +2,17 @@
  * The shop's releases, in the order in which the demo deploys them. The good ones build on each other; each bad one
  * is based on the last good one and is reverted on `main` before the next.
  */
-import type { ShopRelease } from "./release.ts";
+import type { Change } from "../../shared/edits.ts";
+
+export interface ShopRelease extends Change {
+  /** The last good release before it; undefined for the first. Bad releases are reverted, so nothing is based on them. */
+  readonly base?: string;
+  readonly branch: "main" | "next";
+  /** First line of the commit. */
+  readonly subject: string;
+  /** What a deployment of it meets, for the demo's table. */
+  readonly story: string;
+}
 
 const catalogue = "services/catalogue/server.mjs";
 

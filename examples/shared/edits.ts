@@ -1,20 +1,14 @@
 /**
- * How a release of the shop differs from the one it is based on: whole files, or exact replacements. A replacement whose
+ * How a release of an example differs from the one it is based on: whole files, or exact replacements. A replacement whose
  * text is not there exactly once is an error, so the releases cannot drift from the source in `app/` unnoticed.
  */
 export type Edit =
   | { readonly file: string; readonly content: string }
   | { readonly file: string; readonly replace: string; readonly by: string };
 
-export interface ShopRelease {
+/** What one release changes. */
+export interface Change {
   readonly tag: string;
-  /** The last good release before it; undefined for the first. Bad releases are reverted, so nothing is based on them. */
-  readonly base?: string;
-  readonly branch: "main" | "next";
-  /** First line of the commit. */
-  readonly subject: string;
-  /** What a deployment of it meets, for the demo's table. */
-  readonly story: string;
   readonly edits: readonly Edit[];
 }
 
@@ -22,7 +16,7 @@ export interface ShopRelease {
 export type Tree = ReadonlyMap<string, string>;
 
 /** The base's files with the edits made; throws where an edit does not fit. */
-export function applyEdits(base: Tree, release: ShopRelease): Tree {
+export function applyEdits(base: Tree, release: Change): Tree {
   const tree = new Map(base);
   for (const edit of [...release.edits, versionEdit(base, release.tag)]) {
     tree.set(edit.file, "content" in edit ? edit.content : replaced(tree, edit, release.tag));
