@@ -11,6 +11,7 @@ const benches: Readonly<Record<string, string>> = {
   router: "lost requests and shares while weights change, latency against direct calls, throughput against HAProxy",
   status: "sluice status as a whole process",
   deploy: "a deployment whose waits are zero, as a whole process",
+  action: "the Action from its start to its first line and to its deployment's",
   resume: "from kill -9 to the first step of the successor: the standby with nobody watching, and sluice resume",
   waiting:
     "a thousand deployments that wait for an approval on one process, and ten thousand that bake in virtual time: memory, processor, time",
