@@ -95,12 +95,21 @@ function authStatus() {
     says: "The next success closes the issue.",
     async play({ push, sluice, shows, repository }) {
       const edit = { file: answers, replace: "user: null,", by: "user: null, sessions: 0," };
-      const { ci } = await push({ tag: "v1.3.0", subject: "Close every session", base: "v1.0.0", edits: [edit] });
+      const { commit, ci } = await push({
+        tag: "v1.3.0",
+        subject: "Close every session",
+        base: "v1.0.0",
+        edits: [edit],
+      });
       if (!(await ci)) throw new Error("CI of v1.3.0 should have been green.");
       await sluice(0, ...deploy, "v1.3.0");
       await shows(
-        "no open issue any more, and the release v1.3.0",
-        () => openIssues(repository).length === 0 && repository.releases.some(({ tag }) => tag === "v1.3.0"),
+        "deployment and status success, the release v1.3.0, and no open issue any more",
+        () =>
+          latestState(repository, commit, "production") === "success" &&
+          repository.statuses.some(({ sha, state }) => sha === commit && state === "success") &&
+          repository.releases.some(({ tag }) => tag === "v1.3.0") &&
+          openIssues(repository).length === 0,
       );
     },
   },

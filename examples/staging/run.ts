@@ -92,7 +92,12 @@ const acts: readonly Act[] = [
     says: "The next success in staging closes the issue, and production takes it.",
     async play({ push, sluice, shows, repository }) {
       const edit = { file: health, replace: "// The gateway is", by: "// v1.3.0: the gateway is" };
-      const { ci } = await push({ tag: "v1.3.0", subject: "Ask at the right path", base: "v1.0.0", edits: [edit] });
+      const { commit, ci } = await push({
+        tag: "v1.3.0",
+        subject: "Ask at the right path",
+        base: "v1.0.0",
+        edits: [edit],
+      });
       if (!(await ci)) throw new Error("CI of v1.3.0 should have been green.");
       await sluice(0, "deploy", "staging", "v1.3.0");
       const staged = () => repository.releases.some(({ tag }) => tag === "rc-1.3.0");
@@ -104,7 +109,14 @@ const acts: readonly Act[] = [
         "staging",
       );
       await sluice(0, "deploy", "production", "v1.3.0");
-      await shows("the release v1.3.0", () => repository.releases.some(({ tag }) => tag === "v1.3.0"));
+      await shows(
+        "the release v1.3.0, deployed in production, no open issue any more, and e2e.yml started on rc-1.3.0",
+        () =>
+          repository.releases.some(({ tag }) => tag === "v1.3.0") &&
+          repository.runs.some(({ ref }) => ref === "rc-1.3.0") &&
+          latestState(repository, commit, "production") === "success" &&
+          openIssues(repository).length === 0,
+      );
     },
   },
 ];
