@@ -31,7 +31,7 @@ test(
     expect(ran.exitCode, ran.all).toBe(0);
     expect(ran.all).toContain("GitHub is simulated");
     expect(ran.all).toContain("ci: test: failure (CI_NOT_PASSED)");
-    const [name = ""] = await readdir(temporary);
+    const [name = ""] = (await readdir(temporary)).filter((each) => each.startsWith("sluice-ci-gated-"));
     const folder = join(temporary, name);
     const github: SimulatedRepository = JSON.parse(await readFile(join(folder, "github.json"), "utf8"));
     expect(endsOf(github)).toEqual(["v1.0.0 success", "v1.1.0 failure", "v1.2.0 failure", "v1.3.0 success"]);
